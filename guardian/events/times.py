@@ -1,0 +1,217 @@
+"""Event times: what producers write, to epoch milliseconds UTC and back."""
+
+from __future__ import annotations
+
+import math
+import re
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from typing import Final
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from guardian.events.wording import found
+
+EARLIEST_MS: Final = 946_684_800_000  # 2000-01-01T00:00:00Z
+
+# Several events share a second and thousands share a minute, so both are worth remembering; nothing is
+# remembered without bound. A full memo is emptied at once: cheaper than choosing what to evict.
+_MAX_KNOWN: Final = 16_384
+_MAX_PARTS: Final = 4_096
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MAX_CHARS: Final = 64
+_MICROSECONDS_FROM: Final = 10**14
+_MINUTE_CHARS: Final = 17  # "2025-08-13T16:00:"
+_MINUTE: Final = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})[Tt ]([0-9]{2}):([0-9]{2}):")
+_TAIL: Final = re.compile(r"(?:[.,]([0-9]+))? ?(?:([Zz]|UTC)|([+-])([0-9]{2})(?::?([0-9]{2}))?)?")
+_WITHOUT_SECONDS: Final = re.compile(r"(.{10}[Tt ][0-9]{2}:[0-9]{2})((?: ?[Zz]| ?UTC| ?[+-].*)?)")
+_DATE: Final = re.compile(r"[0-9]{4}-?[0-9]{2}-?[0-9]{2}")
+_OFFSET: Final = re.compile(r"([+-])([0-9]{2}):?([0-9]{2})?")
+_SECONDS: Final = {f"{second:02}": second * 1000 for second in range(60)}
+
+
+class TimeError(ValueError):
+    """A time that cannot be one. The text says what was found and why it will not do."""
+
+
+class TimeParser:
+    """Reads the times of one site.
+
+    zone: zone of times that name none. Where a clock is set back, such a time means its first
+        occurrence; a time that the clock skips is read with the offset from before the change.
+    latest_ms: later times are refused, epoch milliseconds. The runtime moves it with its clock.
+    known: times read before, by what was written. For `Decoder`, which saves the call where it can;
+        values in it may be later than `latest_ms`.
+    """
+
+    __slots__ = ("_minutes", "_tails", "_zone", "known", "latest_ms")
+
+    def __init__(self, zone: tzinfo, latest_ms: int) -> None:
+        self._zone = zone
+        self.latest_ms = latest_ms
+        self.known: dict[str | int | float, int] = {}
+        # minute as written -> (ms if it is UTC, ms if it is the site's zone)
+        self._minutes: dict[str, tuple[int, int]] = {}
+        # what follows the seconds -> (ms of the fraction, ms of the offset; None: no zone given)
+        self._tails: dict[str, tuple[int, int | None]] = {}
+
+    @property
+    def zone(self) -> tzinfo:
+        """Zone of times that name none. Fixed, since what has been read is remembered."""
+        return self._zone
+
+    def parse(self, raw: str | int | float) -> int:
+        """Epoch milliseconds UTC of `raw`; digits beyond the millisecond are cut off.
+
+        Takes ISO-8601 date and time (T or blank between them; fraction, zone and seconds optional) and
+        epoch milliseconds as an integer, a float without a fraction, or a string of digits.
+        Raises TimeError for everything else, for times before 2000 and for times after `latest_ms`.
+        """
+        ms = self.known.get(raw)
+        if ms is None:
+            ms = self._read(raw)
+            if ms < EARLIEST_MS:
+                raise TimeError(f"found {found(raw)}: {_why_early(raw, ms)}")
+            if len(self.known) >= _MAX_KNOWN:
+                self.known.clear()
+            self.known[raw] = ms
+        if ms > self.latest_ms:
+            raise TimeError(f"found {found(raw)}: {self._why_late(raw, ms)}")
+        return ms
+
+    def _read(self, raw: str | int | float) -> int:
+        if isinstance(raw, bool):
+            raise TimeError(f"expected a time, found {found(raw)}")
+        if isinstance(raw, str):
+            return self._read_text(raw)
+        if isinstance(raw, int):
+            return raw
+        if not math.isfinite(raw):
+            raise TimeError(f"expected a time, found {found(raw)}")
+        if not raw.is_integer():
+            why = "epoch milliseconds have no fraction"
+            if _like_seconds(raw):
+                why = "looks like epoch seconds, milliseconds are expected"
+            raise TimeError(f"found {found(raw)}: {why}")
+        return int(raw)
+
+    def _read_text(self, text: str) -> int:
+        second = _SECONDS.get(text[_MINUTE_CHARS : _MINUTE_CHARS + 2])
+        if second is None or text[_MINUTE_CHARS - 1] != ":":
+            return self._read_other(text)
+        minute, tail = text[:_MINUTE_CHARS], text[_MINUTE_CHARS + 2 :]
+        bases = self._minutes.get(minute) or self._read_minute(minute, text)
+        fraction, offset = self._tails.get(tail) or self._read_tail(tail, text)
+        if offset is None:
+            return bases[1] + second + fraction
+        return bases[0] + second + fraction - offset
+
+    def _read_minute(self, minute: str, text: str) -> tuple[int, int]:
+        match = _MINUTE.fullmatch(minute)
+        if match is None:
+            raise _refusal(text)
+        year, month, day, hour, minutes = map(int, match.groups())
+        try:
+            written = datetime(year, month, day, hour, minutes, tzinfo=UTC)
+        except ValueError as error:
+            raise TimeError(f"found {found(text)}: {error}") from None
+        here = written.replace(tzinfo=self._zone)
+        bases = (_since_epoch(written - _EPOCH), _since_epoch(here - _EPOCH))
+        if len(self._minutes) >= _MAX_PARTS:
+            self._minutes.clear()
+        self._minutes[minute] = bases
+        return bases
+
+    def _read_tail(self, tail: str, text: str) -> tuple[int, int | None]:
+        match = _TAIL.fullmatch(tail) if len(text) <= _MAX_CHARS else None
+        if match is None:
+            raise _refusal(text)
+        digits, utc, sign, hours, minutes = match.groups()
+        fraction = int(f"{digits}000"[:3]) if digits else 0
+        offset = 0 if utc else None
+        if sign:
+            offset = _offset_ms(sign, hours, minutes)
+            if offset is None:
+                raise TimeError(f"found {found(text)}: no zone is {sign}{hours}:{minutes or '00'} off UTC")
+        if len(self._tails) >= _MAX_PARTS:
+            self._tails.clear()
+        self._tails[tail] = (fraction, offset)
+        return fraction, offset
+
+    def _read_other(self, text: str) -> int:
+        """Texts that do not have seconds where they usually are."""
+        if len(text) <= _MAX_CHARS and not _DATE.fullmatch(text):
+            if text.isascii() and text.isdigit():
+                return int(text)
+            if match := _WITHOUT_SECONDS.fullmatch(text):
+                return self._read_text(f"{match[1]}:00{match[2]}")
+        raise _refusal(text)
+
+    def _why_late(self, raw: str | int | float, ms: int) -> str:
+        try:
+            latest = format_time(self.latest_ms, self._zone)
+        except OverflowError:
+            latest = f"{self.latest_ms} ms"
+        if _is_number(raw) and ms >= _MICROSECONDS_FROM:
+            return f"later than {latest}, looks like epoch micro- or nanoseconds"
+        return f"later than {latest}"
+
+
+def format_time(ms: int, zone: tzinfo) -> str:
+    """ISO-8601 in `zone` with its offset: "2025-08-13T16:00:05+02:00"; milliseconds only if there are any.
+
+    Raises OverflowError outside the years 1 to 9999.
+    """
+    moment = (_EPOCH + timedelta(milliseconds=ms)).astimezone(zone)
+    return moment.isoformat(timespec="milliseconds" if ms % 1000 else "seconds")
+
+
+def parse_zone(text: str) -> tzinfo:
+    """The zone called "UTC", "+05:30" or "Europe/Berlin". Raises ValueError, saying what was found.
+
+    Names come from the system's time zone database, or from the `tzdata` package where there is none.
+    """
+    if text in ("UTC", "Z"):
+        return UTC
+    if match := _OFFSET.fullmatch(text):
+        offset = _offset_ms(*match.groups())
+        if offset is not None:
+            return timezone(timedelta(milliseconds=offset))
+    elif text:
+        # Beside "not found", a name that is a folder ("Europe") or leaves the database is an OSError or
+        # a ValueError of its own.
+        with suppress(ZoneInfoNotFoundError, ValueError, OSError):
+            return ZoneInfo(text)
+    raise ValueError(f'expected a zone such as "UTC", "+05:30" or "Europe/Berlin", found {found(text)}')
+
+
+def _since_epoch(delta: timedelta) -> int:
+    return delta.days * 86_400_000 + delta.seconds * 1000
+
+
+def _offset_ms(sign: str, hours: str, minutes: str | None) -> int | None:
+    """Milliseconds east of UTC; None if it is no offset that a zone could have."""
+    if int(hours) >= 24 or int(minutes or 0) >= 60:
+        return None
+    east = (int(hours) * 60 + int(minutes or 0)) * 60_000
+    return -east if sign == "-" else east
+
+
+def _is_number(raw: str | int | float) -> bool:
+    return not isinstance(raw, str) or raw.isdigit()
+
+
+def _like_seconds(value: float) -> bool:
+    return 1e8 <= value < 1e10
+
+
+def _why_early(raw: str | int | float, ms: int) -> str:
+    if _is_number(raw) and _like_seconds(ms):
+        return "looks like epoch seconds, milliseconds are expected"
+    return "before 2000-01-01, device clock not set?"
+
+
+def _refusal(text: str) -> TimeError:
+    if _DATE.fullmatch(text):
+        return TimeError(f"found {found(text)}: a date without a time of day")
+    return TimeError(f"expected a time in ISO-8601 or epoch milliseconds, found {found(text)}")

@@ -1,0 +1,1 @@
+"""Alerts: what a detector concludes, and how it is told to people."""

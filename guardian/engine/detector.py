@@ -1,0 +1,108 @@
+"""What the author of a detector writes: one class that says everything about one finding.
+
+A detector consumes streams, keys them, keeps a small state per key and decides. It does no I/O and
+looks at no clock. See docs/adding-a-detector.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar, Generic, TypeVar
+
+import msgspec
+
+from guardian.alerts.model import Alert, Severity
+from guardian.engine.context import Context
+from guardian.engine.state import KeyState
+from guardian.events.model import Event
+
+S = TypeVar("S", bound=KeyState)
+
+
+class TimeSettingsError(ValueError):
+    """A detector's window, retention and lateness contradict each other."""
+
+
+class About(msgspec.Struct, frozen=True, kw_only=True):
+    """What people need to know of a detector; the catalogue in the docs is generated from it.
+
+    id: stable over versions; the type of the alerts for a detector that raises some.
+    version: raised whenever the same events may lead to another decision.
+    severities: what each severity it can give stands for.
+    blind_spots: what it cannot see, said honestly.
+    runbook: what a person should do, most urgent first.
+    """
+
+    id: str
+    version: int
+    title: str
+    description: str
+    subject: str
+    severities: dict[Severity, str] = {}
+    blind_spots: str = ""
+    runbook: tuple[str, ...] = ()
+
+
+class Input(msgspec.Struct, frozen=True):
+    """One stream a detector consumes.
+
+    topic: an input stream, or one another detector emits.
+    key: gives the key the event belongs to, several of them, or None when the event is of no interest.
+        It runs for every event of the topic: keep it cheap.
+    apply: changes the state with the event.
+    types: for alerts as input, the alert types wanted.
+    """
+
+    topic: str
+    key: Callable[[Event], str | Sequence[str] | None]
+    apply: Callable[[Any, Event, Context], None]
+    types: frozenset[str] = frozenset()
+
+
+class Detector(Generic[S]):
+    """Base of all detectors.
+
+    A subclass sets the class attributes, calls `super().__init__`, and gives `inputs`, `span_ms`,
+    and where needed `on_wake` and `narrate`.
+
+    state: the Struct kept per key. state_version: raised when stored states of before cannot be read.
+    emits: topics of derived events it gives to later detectors (alerts apart).
+    retention_ms: how long a key that hears nothing is remembered, event time.
+    max_keys: keys stored at most; beyond that the longest idle are dropped, and counted.
+    """
+
+    about: ClassVar[About]
+    state: ClassVar[type[KeyState]]
+    state_version: ClassVar[int] = 1
+    emits: ClassVar[tuple[str, ...]] = ()
+    retention_ms: int = 3_600_000
+    max_keys: int = 200_000
+
+    def __init__(self, *, lateness_ms: int) -> None:
+        """`lateness_ms` is the allowed lateness of the streams: events that much out of order still count."""
+        self.lateness_ms = lateness_ms
+        if self.retention_ms < self.span_ms + lateness_ms:
+            raise TimeSettingsError(
+                f"{self.about.id}: retention of {self.retention_ms} ms is shorter than what one decision "
+                f"looks back on ({self.span_ms} ms) plus the allowed lateness ({lateness_ms} ms)"
+            )
+
+    @property
+    def span_ms(self) -> int:
+        """The longest event time between an event and a decision that still depends on it."""
+        raise NotImplementedError
+
+    @property
+    def inputs(self) -> tuple[Input, ...]:
+        """The streams consumed."""
+        raise NotImplementedError
+
+    def on_wake(self, state: S, at: int, ctx: Context) -> None:
+        """Called once the watermark has passed the time asked for with `state.wake_by`.
+
+        at: that time, whatever the watermark is by now. `state.wake` is NEVER again when this is called.
+        """
+
+    def narrate(self, alert: Alert, when: Callable[[int], str]) -> str:
+        """The alert in a sentence or two for the person who has to act. `when` formats a time."""
+        return f"{self.about.title} at {alert.subject.id}."

@@ -1,0 +1,90 @@
+"""Episodes with hysteresis: something that persists is one finding that grows, not a hundred."""
+
+from __future__ import annotations
+
+import msgspec
+
+from guardian.engine.state import NEVER
+
+
+class Episode(msgspec.Struct, array_like=True):
+    """A run of signals no more than the quiet gap apart. Times are event time, ms.
+
+    anchor: the signal that opened it; it names the episode. peak: the largest value seen.
+    """
+
+    anchor: int
+    start: int
+    end: int
+    count: int
+    peak: float
+    detected_at: int
+    refs: list[str]
+
+
+MAX_REFS = 20
+"""Event references kept for evidence, the earliest to arrive."""
+
+
+class Episodes(msgspec.Struct, array_like=True):
+    """The current episode of one key, and the signals that may or may not belong to it.
+
+    A signal after the quiet gap would open a new episode; but one still on its way may bridge the gap.
+    So it waits until the watermark has passed it. A signal within the gap is applied at once.
+    """
+
+    current: Episode | None = None
+    closed_end: int = -NEVER
+    """End of the episode before."""
+    waiting: list[tuple[int, float, str]] = msgspec.field(default_factory=list)
+
+    def signal(self, time: int, value: float, ref: str, gap_ms: int, now: int) -> Episode | None:
+        """Takes a signal; returns the episode it opened or changed, None when it has to wait.
+
+        A signal so late that the episode it belonged to is closed changes nothing.
+        """
+        current = self.current
+        if current is None:
+            if time <= self.closed_end + gap_ms:
+                return None
+            self.current = Episode(time, time, time, 1, value, now, [ref])
+            return self.current
+        if time > current.end + gap_ms:
+            self.waiting.append((time, value, ref))
+            return None
+        if time < current.start - gap_ms:
+            return None
+        _extend(current, time, value, ref)
+        for one in sorted(self.waiting):
+            if one[0] > current.end + gap_ms:
+                break
+            _extend(current, *one)
+            self.waiting.remove(one)
+        return current
+
+    def next_due(self, gap_ms: int) -> int:
+        """When to call `close_by`: as soon as the current episode cannot grow any more."""
+        return NEVER if self.current is None else self.current.end + gap_ms
+
+    def close_by(self, watermark: int, gap_ms: int) -> tuple[Episode | None, Episode | None]:
+        """Closes what is complete at `watermark`. Returns (the closed episode, the one opened after it)."""
+        current = self.current
+        if current is None or current.end + gap_ms > watermark:
+            return None, None
+        self.closed_end = current.end
+        self.current = None
+        opened = None
+        waiting, self.waiting = sorted(self.waiting), []
+        for time, value, ref in waiting:
+            changed = self.signal(time, value, ref, gap_ms, watermark)
+            opened = opened or changed
+        return current, opened
+
+
+def _extend(episode: Episode, time: int, value: float, ref: str) -> None:
+    episode.start = min(episode.start, time)
+    episode.end = max(episode.end, time)
+    episode.count += 1
+    episode.peak = max(episode.peak, value)
+    if len(episode.refs) < MAX_REFS:
+        episode.refs.append(ref)

@@ -1,0 +1,97 @@
+"""What the core asks of the world. Adapters implement these; nothing else of an adapter is known inside."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Protocol
+
+import msgspec
+
+from guardian.alerts.model import Alert, Workflow
+from guardian.engine.plan import Batch, Plan
+from guardian.events.model import Rejected
+
+
+class Conflict(Exception):
+    """A state was changed by somebody else since it was loaded: reload, decide again."""
+
+    def __init__(self, keys: Iterable[tuple[str, str]]) -> None:
+        self.keys = list(keys)
+        super().__init__(f"stale states: {self.keys[:5]}")
+
+
+class StoredState(msgspec.Struct, frozen=True):
+    """A state as stored. version: starts at 1, one more with every commit."""
+
+    data: bytes
+    version: int
+    expires: int
+
+
+class StoredAlert(msgspec.Struct, frozen=True):
+    """An alert and what people have done with it."""
+
+    alert: Alert
+    workflow: Workflow
+    note: str
+
+
+class StateStore(Protocol):
+    """Keeps states, timers, alerts, quarantine, history, counters and input positions, all in step."""
+
+    def load(self, detector: str, key: str) -> StoredState | None:
+        """One state, or None."""
+
+    def load_many(self, keys: Iterable[tuple[str, str]]) -> dict[tuple[str, str], StoredState]:
+        """Those of the states that exist."""
+
+    def due(self, until: int) -> list[tuple[str, str]]:
+        """(detector, key) of every state whose wake-up is at `until` or before."""
+
+    def commit(self, plan: Plan) -> None:
+        """Writes the whole plan or, raising `Conflict`, nothing of it.
+
+        A state write with version 0 creates; with version n it replaces version n and stores n + 1.
+        Alerts replace what the machine has said before, and leave alone what people have done.
+        """
+
+    def positions(self) -> dict[str, bytes]:
+        """Where each input stands, as of the last commit."""
+
+    def watermark(self) -> bytes:
+        """The engine's watermark of the last commit; empty before the first."""
+
+    def counters(self) -> dict[str, int]:
+        """The sums of all counters ever committed."""
+
+    def sweep(self, watermark: int, caps: Mapping[str, int], limit: int) -> tuple[int, list[tuple[str, str]]]:
+        """Deletes at most `limit` states: expired ones without a wake-up, then the longest idle of each
+        detector beyond its cap. Returns how many had expired, and the keys dropped for the cap."""
+
+    def alerts(self) -> Iterator[StoredAlert]:
+        """Every alert, by event time and id."""
+
+    def quarantine(self) -> Iterator[Rejected]:
+        """Every quarantined record, in order of arrival."""
+
+    def close(self) -> None:
+        """Releases everything. Committed data stays."""
+
+
+class Source(Protocol):
+    """Where events come from."""
+
+    def resume(self, positions: Mapping[str, bytes]) -> None:
+        """Called once before the first `poll`: go on after what was committed."""
+
+    def poll(self, most: int, wait_s: float) -> Batch | None:
+        """What is waiting: `most` records at most, after at most `wait_s` seconds; empty when nothing is.
+
+        None: there will never be more. The batch's positions tell where this source stands after it.
+        """
+
+    def live(self) -> bool:
+        """Whether silence means that nothing happens: connected, and caught up."""
+
+    def close(self) -> None:
+        """Releases files, sockets, threads."""

@@ -1,0 +1,1 @@
+"""Detections: one file each, saying everything about it. `registry.py` lists them."""

@@ -1,0 +1,105 @@
+"""Every detector there is, and how to build it from its settings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+
+from guardian.detectors.store.barcode_switching import BarcodeSwitching
+from guardian.detectors.store.checkout_station_action import (
+    CheckoutStationAction,
+    CheckoutStationActionParams,
+)
+from guardian.detectors.store.inventory_discrepancy import InventoryDiscrepancy, InventoryDiscrepancyParams
+from guardian.detectors.store.item_pairing import ItemPairing, ItemPairingParams
+from guardian.detectors.store.long_queue import LongQueue, LongQueueParams
+from guardian.detectors.store.long_wait import LongWait, LongWaitParams
+from guardian.detectors.store.rapid_transactions import RapidTransactions, RapidTransactionsParams
+from guardian.detectors.store.read_errors import ReadErrors, ReadErrorsParams
+from guardian.detectors.store.scanner_avoidance import ScannerAvoidance
+from guardian.detectors.store.staffing_need import StaffingNeed, StaffingNeedParams
+from guardian.detectors.store.system_crash import SystemCrash, SystemCrashParams
+from guardian.detectors.store.weight_discrepancy import WeightDiscrepancy, WeightDiscrepancyParams
+from guardian.engine.detector import Detector
+from guardian.events.catalogue import Catalogue
+
+
+class Nothing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The parameters of a detector that has none."""
+
+
+class Site(msgspec.Struct, frozen=True):
+    """What detectors may need to know of the site besides their own parameters."""
+
+    catalogue: Catalogue
+    lateness_ms: int
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """A detector class, its parameters' type, and how the two become a detector."""
+
+    detector: type[Detector[Any]]
+    params: type[msgspec.Struct]
+    build: Callable[[Any, Site], Detector[Any]]
+
+
+def _plain(detector: Any, params: type[msgspec.Struct]) -> Entry:
+    return Entry(detector, params, lambda given, site: detector(given, lateness_ms=site.lateness_ms))
+
+
+def _with_catalogue(detector: Any, params: type[msgspec.Struct]) -> Entry:
+    return Entry(
+        detector,
+        params,
+        lambda given, site: detector(given, catalogue=site.catalogue, lateness_ms=site.lateness_ms),
+    )
+
+
+def _catalogue_only(detector: Any) -> Entry:
+    return Entry(
+        detector,
+        Nothing,
+        lambda given, site: detector(catalogue=site.catalogue, lateness_ms=site.lateness_ms),
+    )
+
+
+REGISTRY: Mapping[str, Entry] = {
+    entry.detector.about.id: entry
+    for entry in (
+        _with_catalogue(ItemPairing, ItemPairingParams),
+        _catalogue_only(ScannerAvoidance),
+        _catalogue_only(BarcodeSwitching),
+        _with_catalogue(WeightDiscrepancy, WeightDiscrepancyParams),
+        _plain(SystemCrash, SystemCrashParams),
+        _plain(ReadErrors, ReadErrorsParams),
+        _plain(LongQueue, LongQueueParams),
+        _plain(LongWait, LongWaitParams),
+        _plain(InventoryDiscrepancy, InventoryDiscrepancyParams),
+        _plain(StaffingNeed, StaffingNeedParams),
+        _plain(CheckoutStationAction, CheckoutStationActionParams),
+        _plain(RapidTransactions, RapidTransactionsParams),
+    )
+}
+"""By id, in the order people meet them."""
+
+
+def build(
+    site: Site, params: Mapping[str, Mapping[str, Any]] | None = None, only: frozenset[str] | None = None
+) -> list[Detector[Any]]:
+    """Builds the detectors (those in `only`, or all).
+
+    params: settings by detector id and parameter name. Raises msgspec.ValidationError for a parameter that
+    does not exist or has the wrong type, KeyError for a detector that does not exist, TimeSettingsError for
+    time settings that contradict each other.
+    """
+    given = dict(params or {})
+    built = []
+    for name, entry in REGISTRY.items():
+        values = msgspec.convert(given.pop(name, {}), entry.params)
+        if only is None or name in only:
+            built.append(entry.build(values, site))
+    if given:
+        raise KeyError(f"no such detector: {', '.join(sorted(given))}; there are {', '.join(REGISTRY)}")
+    return built

@@ -1,0 +1,1 @@
+"""What is detected in a store: at the tills, in the queues and on the shelves."""

@@ -1,0 +1,153 @@
+"""CHECKOUT_STATION_ACTION: open a station when customers wait, close one that nobody uses."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from guardian.alerts.model import Alert, Severity
+from guardian.engine.context import Context
+from guardian.engine.detector import About, Detector, Input
+from guardian.engine.state import KeyState
+from guardian.events.model import Event
+from guardian.events.topics import FRAUD_ALERTS, QUEUE
+
+OPEN, CLOSE = "Open", "Close"
+SITE = "site"
+
+
+class CheckoutStationActionParams(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """idle_s: a station nobody has used for this long may close, if another idle one stays open.
+    check_s: how often that is looked at. silent_s: a station whose queue monitor says nothing for this long
+    is taken to be closed already.
+    """
+
+    idle_s: float = 900.0
+    check_s: float = 60.0
+    silent_s: float = 120.0
+
+
+class StationsState(KeyState):
+    """Of each station of the site: when it was last heard of; when it last had customers, or was first heard
+    of; the same before that check period; and the idle stretch it was last advised to close in.
+    """
+
+    heard: dict[str, int] = msgspec.field(default_factory=dict)
+    busy: dict[str, int] = msgspec.field(default_factory=dict)
+    before: dict[str, int] = msgspec.field(default_factory=dict)
+    advised: dict[str, int] = msgspec.field(default_factory=dict)
+
+
+STATIONS_CAP = 5_000
+
+
+class CheckoutStationAction(Detector[StationsState]):
+    state = StationsState
+    about = About(
+        id="CHECKOUT_STATION_ACTION",
+        version=1,
+        title="Open or close a station",
+        description="Advises to open a station when a cashier is needed, and to close one that stands idle.",
+        subject="site",
+        severities={Severity.LOW: "advice"},
+        blind_spots="It does not know opening hours or the roster.",
+        runbook=("Open or close the station named, if the roster allows.",),
+    )
+    retention_ms = 86_400_000
+
+    def __init__(
+        self, params: CheckoutStationActionParams = CheckoutStationActionParams(), *, lateness_ms: int
+    ) -> None:
+        self.idle_ms = int(params.idle_s * 1000)
+        self.check_ms = int(params.check_s * 1000)
+        self.silent_ms = int(params.silent_s * 1000)
+        super().__init__(lateness_ms=lateness_ms)
+
+    @property
+    def span_ms(self) -> int:
+        return self.idle_ms + self.check_ms
+
+    @property
+    def inputs(self) -> tuple[Input, ...]:
+        return (
+            Input(QUEUE, _site, self._on_sample),
+            Input(FRAUD_ALERTS, _site, self._on_need, frozenset({"STAFFING_NEED"})),
+        )
+
+    def _on_sample(self, state: StationsState, event: Event, ctx: Context) -> None:
+        station, time = event.value.station_id, event.time
+        heard = state.heard
+        if station not in heard and len(heard) >= STATIONS_CAP:
+            ctx.count("stations_full")
+            return
+        if time > heard.get(station, 0):
+            heard[station] = time
+        if event.value.data.customer_count or station not in state.busy:
+            self._used(state, station, time)
+        state.wake_by(time - time % self.check_ms + self.check_ms)
+
+    def _used(self, state: StationsState, station: str, time: int) -> None:
+        # Two times a station, so that a check at a period's end does not see what came after it.
+        last = state.busy.get(station, time)
+        period = self.check_ms
+        if time // period > last // period:
+            state.before[station] = last
+        elif time // period < last // period:
+            state.before[station] = max(time, state.before.get(station, time))
+        state.busy[station] = max(time, last)
+
+    def _busy_by(self, state: StationsState, station: str, at: int) -> int:
+        last = state.busy[station]
+        return last if last < at else state.before.get(station, last)
+
+    def _on_need(self, state: StationsState, event: Event, ctx: Context) -> None:
+        need: Alert = event.value
+        if not need.evidence["ongoing"]:
+            return
+        idle = self._idle(state, need.started_at, 0)
+        closed = sorted(
+            station for station, at in state.heard.items() if need.started_at - at > self.silent_ms
+        )
+        candidates = [*closed, *idle]
+        self._advise(
+            ctx, OPEN, f"{OPEN}|{need.alert_id}", need.started_at, candidates[0] if candidates else None
+        )
+
+    def on_wake(self, state: StationsState, at: int, ctx: Context) -> None:
+        idle = self._idle(state, at, self.idle_ms)
+        for station in idle[:-1]:  # the one that was busy last stays open
+            since = self._busy_by(state, station, at)
+            if state.advised.get(station) != since:
+                state.advised[station] = since
+                self._advise(ctx, CLOSE, f"{CLOSE}|{station}|{since}", at, station)
+
+    def _idle(self, state: StationsState, at: int, for_ms: int) -> list[str]:
+        """Stations at work without customers for at least `for_ms`, the longest idle first."""
+        return sorted(
+            (
+                station
+                for station, heard in state.heard.items()
+                if at - heard <= self.silent_ms and at - self._busy_by(state, station, at) > for_ms
+            ),
+            key=lambda station: (self._busy_by(state, station, at), station),
+        )
+
+    def _advise(self, ctx: Context, action: str, episode: str, time: int, station: str | None) -> None:
+        evidence: dict[str, Any] = {"action": action, "station_id": station}
+        ctx.alert(
+            episode=episode, subject=ctx.site, severity=Severity.LOW, event_time=time, evidence=evidence
+        )
+
+    def narrate(self, alert: Alert, when: Callable[[int], str]) -> str:
+        station = alert.evidence.get("station_id", "one more station")
+        if alert.evidence["action"] == OPEN:
+            return f"Open {station}: customers have been waiting since {when(alert.event_time)}."
+        minutes = self.idle_ms // 60_000
+        return f"Close {station}: no customers for {minutes} min at {when(alert.event_time)}."
+
+
+def _site(event: Event) -> str:
+    """One key: the engine watches one site, and its stations are compared with each other."""
+    return SITE

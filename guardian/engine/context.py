@@ -116,6 +116,11 @@ class Context:
         """Counts an outcome that is not an alert ("exempt", "buffer_full"), per detector."""
         self.counters[f"{self.about.id}.{name}"] += number
 
+    def clear(self) -> None:
+        """Forgets everything that was not taken."""
+        self.alerts, self.derived, self.history = [], [], []
+        self.counters.clear()
+
     def iso(self, time: int) -> str:
         """A time as evidence shows it: ISO-8601 in the site's zone."""
         return format_time(time, self.zone)

@@ -51,12 +51,15 @@ class Input(msgspec.Struct, frozen=True):
         It runs for every event of the topic: keep it cheap.
     apply: changes the state with the event.
     types: for alerts as input, the alert types wanted.
+    once: the engine remembers the ids of the events, for as long as `retention_ms`, and applies each once.
+        Where applying an event again changes nothing, say False: it keeps the state small.
     """
 
     topic: str
     key: Callable[[Event], str | Sequence[str] | None]
     apply: Callable[[Any, Event, Context], None]
     types: frozenset[str] = frozenset()
+    once: bool = True
 
 
 class Detector(Generic[S]):

@@ -16,7 +16,7 @@ import msgspec
 
 from guardian.engine.context import Derived
 from guardian.engine.detector import Detector
-from guardian.engine.plan import Batch, Plan
+from guardian.engine.plan import Batch, Failure, Plan
 from guardian.engine.runner import Runner
 from guardian.engine.state import NEVER, StateView
 from guardian.engine.watermark import Watermark
@@ -111,7 +111,16 @@ class Engine:
                 if event.topic != FRAUD_ALERTS or event.value.type in self._wanted_alerts:
                     derived.setdefault(event.topic, []).append((place, event))
         for identifier, (alert, detector) in alerts.items():
-            alert.narrative = detector.narrate(alert, self._clock_time)
+            try:
+                alert.narrative = detector.narrate(alert, self._clock_time)
+            except Exception as error:  # a person is better told badly than not at all
+                alert.narrative = f"{detector.about.title}: {alert.subject.id}."
+                plan.failures.append(
+                    Failure(
+                        detector.about.id, alert.subject.id, identifier, f"{type(error).__name__}: {error}"
+                    )
+                )
+                plan.counters[f"{detector.about.id}.failed"] += 1
             plan.alerts[identifier] = alert
         plan.watermark = msgspec.msgpack.encode(self.watermark)
         return plan
@@ -134,7 +143,7 @@ def in_stages(detectors: Sequence[Detector[Any]]) -> list[Detector[Any]]:
         detector.about.id: [
             feeder
             for given in detector.inputs
-            for feeder in [*emitters.get(given.topic, ()), *(given.types & by_id.keys())]
+            for feeder in [*emitters.get(given.topic, ()), *sorted(given.types & by_id.keys())]
         ]
         for detector in detectors
     }

@@ -21,12 +21,21 @@ from guardian.engine.state import NEVER, Entry, KeyState, StateView
 from guardian.events.model import Event
 from guardian.events.topics import FRAUD_ALERTS
 
-Apply = Callable[[Any, Event, Context], None]
-Item = tuple[int, Event, Apply]
-"""An event for a key: its index in the batch, itself, and what applies it."""
+Item = tuple[int, Event, Input]
+"""An event for a key: its index in the batch, itself, and the input that takes it."""
+
+Link = tuple[Place, Event, Input]
+"""A derived event for a key, and its place among the events."""
+
+NOWHERE = (-1, WOKEN, -NEVER)
+"""Before any place."""
 
 MAX_WAKES = 100_000
 """Wake-ups of one key in a row without an event: beyond that a detector re-arms itself for ever."""
+
+
+class RestlessError(RuntimeError):
+    """A detector re-arms itself for ever."""
 
 
 class Outcome(msgspec.Struct):
@@ -50,6 +59,7 @@ class Runner:
         self._decode = msgspec.msgpack.Decoder(detector.state).decode
         self._marks: list[int] = []
         self._until = 0
+        self._latest = NOWHERE
 
     def run(
         self,
@@ -69,34 +79,36 @@ class Runner:
         """
         self._marks, self._until = marks, until
         context = self._context
-        groups = self._by_key(by_topic)
-        chained = self._chained(derived)
+        context.clear()  # of what a batch left behind that could not be finished
+        groups = self._by_key(by_topic, plan)
+        chained = self._chained(derived, plan)
         for key in (*due, *chained):
             groups.setdefault(key, [])
         applied = 0
         for key, items in groups.items():
             links = chained.get(key)
             applied += len(items) + (len(links) if links else 0)
-            entry = self._entry(states, key)
             mark = context.mark() if context.counters else None
             sizes = len(context.alerts), len(context.derived), len(context.history)
+            entry = self._entry(states, key)
             context.key = key
+            self._latest = NOWHERE
             try:
                 if links is None:
                     self._apply(entry, items)
                 else:
                     self._apply_chained(entry, items, links)
                 self._wake(entry.state, until)
+                data = self._encode(entry.state)
             except Exception:
                 context.rewind(mark or (*sizes, type(context.counters)()))
                 states.reload(self.id, key)
+                self._latest = NOWHERE
                 entry = self._entry(states, key)
                 self._apply_carefully(entry, items, links or (), plan)
-            state = entry.state
+                data = self._encode(entry.state)
             plan.states.append(
-                StateWrite(
-                    self.id, key, self._prefix + self._encode(state), state.wake, entry.expires, entry.version
-                )
+                StateWrite(self.id, key, self._prefix + data, entry.state.wake, entry.expires, entry.version)
             )
         if applied:
             plan.counters[f"{self.id}.applied"] += applied
@@ -107,7 +119,7 @@ class Runner:
         context.history, context.alerts, context.derived = [], [], []
         return outcome
 
-    def _by_key(self, by_topic: dict[str, list[tuple[int, Event]]]) -> dict[str, list[Item]]:
+    def _by_key(self, by_topic: dict[str, list[tuple[int, Event]]], plan: Plan) -> dict[str, list[Item]]:
         groups: dict[str, list[Item]] = {}
         topics = 0
         for given in self._inputs:
@@ -115,33 +127,52 @@ class Runner:
             if indexed is None:
                 continue
             topics += 1
-            key_of, apply = given.key, given.apply
-            for index, event in indexed:
-                key = key_of(event)
-                if key is None:
-                    continue
+            key_of = given.key
+            # Most events are of no interest to most detectors, so finding that out has to be the cheap part.
+            try:
+                keyed = [
+                    (key, index, event) for index, event in indexed if (key := key_of(event)) is not None
+                ]
+            except Exception:
+                keyed = [
+                    (key, index, event)
+                    for index, event in indexed
+                    if (key := self._key_carefully(given, event, plan)) is not None
+                ]
+            for key, index, event in keyed:
                 for one in (key,) if key.__class__ is str else key:
                     try:
-                        groups[one].append((index, event, apply))
+                        groups[one].append((index, event, given))
                     except KeyError:
-                        groups[one] = [(index, event, apply)]
+                        groups[one] = [(index, event, given)]
         if topics > 1:
             for items in groups.values():
                 items.sort(key=_index)
         return groups
 
-    def _chained(self, derived: dict[str, list[Derived]]) -> dict[str, list[tuple[Place, Event, Apply]]]:
+    def _key_carefully(self, given: Input, event: Event, plan: Plan) -> str | Sequence[str] | None:
+        try:
+            return given.key(event)
+        except Exception as error:
+            self._failed(plan, "", event.ref, error)
+            return None
+
+    def _failed(self, plan: Plan, key: str, what: str, error: Exception) -> None:
+        plan.failures.append(Failure(self.id, key, what, f"{type(error).__name__}: {error}"))
+        plan.counters[f"{self.id}.failed"] += 1
+
+    def _chained(self, derived: dict[str, list[Derived]], plan: Plan) -> dict[str, list[Link]]:
         """Derived events by key. Few, so not worth a fast path."""
-        groups: dict[str, list[tuple[Place, Event, Apply]]] = {}
+        groups: dict[str, list[Link]] = {}
         for given in self._inputs:
             for place, event in derived.get(given.topic, ()):
                 if not _wanted(given, event):
                     continue
-                key = given.key(event)
+                key = self._key_carefully(given, event, plan)
                 if key is None:
                     continue
                 for one in (key,) if isinstance(key, str) else key:
-                    groups.setdefault(one, []).append((place, event, given.apply))
+                    groups.setdefault(one, []).append((place, event, given))
         return groups
 
     def _entry(self, states: StateView, key: str) -> Entry:
@@ -162,50 +193,62 @@ class Runner:
     def _apply(self, entry: Entry, items: Sequence[Item]) -> None:
         state = entry.state
         context, marks, retention = self._context, self._marks, self.detector.retention_ms
-        time = 0
-        for index, event, apply in items:
+        context.phase, context.due = APPLIED, 0
+        for index, event, given in items:
             mark = marks[index]
             if state.wake <= mark:
                 self._wake(state, mark)
-            elif entry.expires < mark and state.wake == NEVER:
+            if entry.expires < mark and state.wake == NEVER:
                 state = entry.state = self._new_state()
             time = event.time
             if time + retention > entry.expires:
                 entry.expires = time + retention
             identifier = event.id
-            if identifier is not None and not state.seen.first_time(identifier, mark, retention):
+            if (
+                identifier is not None
+                and given.once
+                and not state.seen.first_time(identifier, mark, retention)
+            ):
                 context.count("duplicates")
                 continue
-            context.now, context.index, context.phase, context.due = time, index, APPLIED, 0
-            apply(state, event, context)
+            context.now, context.index = time, index
+            given.apply(state, event, context)
             if state.wake <= mark:
                 self._wake(state, mark, index)
 
-    def _apply_chained(
-        self, entry: Entry, items: Sequence[Item], links: Sequence[tuple[Place, Event, Apply]]
-    ) -> None:
+    def _apply_chained(self, entry: Entry, items: Sequence[Item], links: Sequence[Link]) -> None:
         """Like `_apply`, with derived events in their places among those of the batch."""
-        for place, event, apply in _in_order(items, links):
-            while self._due_before(entry.state, place):
-                self._fire(entry.state)
-            self._apply_one(entry, place, event, apply)
+        done = 0
+        for place, event, given in sorted(links, key=_place):
+            # An event comes before what was derived from it, and after what its watermark let happen.
+            upto = bisect_left(items, place.step + (place.phase != WOKEN), lo=done, key=_index)
+            if upto > done:
+                self._apply(entry, items[done:upto])
+                done = upto
+            self._wake_before(entry.state, place)
+            self._apply_one(entry, place, event, given)
+        self._apply(entry, items[done:] if done else items)
 
-    def _apply_one(self, entry: Entry, place: Place, event: Event, apply: Apply) -> None:
+    def _apply_one(self, entry: Entry, place: Place, event: Event, given: Input) -> None:
         marks, retention, context = self._marks, self.detector.retention_ms, self._context
         index = place.step
         mark = marks[index] if index < len(marks) else self._until
-        if index == len(marks):
-            mark = min(mark, place.due)
+        if place.phase == WOKEN:
+            # This happens at a deadline before the watermark's: later deadlines, and what they lead to, are
+            # still to come.
+            mark = min(mark, place.due - 1)
         if entry.expires < mark and entry.state.wake == NEVER:
             entry.state = self._new_state()
         entry.expires = max(entry.expires, event.time + retention)
-        if event.id is not None and not entry.state.seen.first_time(event.id, mark, retention):
+        if event.id is not None and given.once and not entry.state.seen.first_time(event.id, mark, retention):
             context.count("duplicates")
             return
         context.now, context.index, context.phase, context.due = event.time, index, place.phase, place.due
-        apply(entry.state, event, context)
+        given.apply(entry.state, event, context)
+        context.phase, context.due = APPLIED, 0
         if entry.state.wake <= mark:
-            self._wake(entry.state, mark, index)
+            self._latest = max(self._latest, place[:3])
+            self._wake(entry.state, mark, None if place.phase == WOKEN else index)
 
     def _wake(self, state: Any, mark: int, after: int | None = None) -> None:
         """Fires what is due by `mark`; `after` is the event that has just asked for a time already past."""
@@ -213,19 +256,28 @@ class Runner:
             if state.wake > mark:
                 return
             self._fire(state, after)
-        raise RuntimeError(
-            f"{self.id}: key {self._context.key!r} asked {MAX_WAKES} times in a row to be woken"
-        )
+        raise RestlessError(f"asked {MAX_WAKES} times in a row to be woken")
+
+    def _wake_before(self, state: Any, place: Place) -> None:
+        for _ in range(MAX_WAKES):
+            if not self._due_before(state, place):
+                return
+            self._fire(state)
+        raise RestlessError(f"asked {MAX_WAKES} times in a row to be woken")
 
     def _fire(self, state: Any, after: int | None = None) -> None:
         context, at = self._context, state.wake
         state.wake = NEVER
         if after is None:
-            context.index, context.phase = bisect_left(self._marks, at), WOKEN
+            place = bisect_left(self._marks, at), WOKEN, at
         else:
-            context.index, context.phase = after, AFTER
-        context.now = context.due = at
+            place = after, AFTER, at
+        # A wake-up that asks for an earlier one comes before it all the same.
+        self._latest = max(place, self._latest)
+        context.index, context.phase, context.due = self._latest
+        context.now = at
         self.detector.on_wake(state, at, context)
+        context.phase, context.due = APPLIED, 0
 
     def _due_before(self, state: Any, place: Place) -> bool:
         """Whether a wake-up comes before `place`. At the same instant, derived events go before wake-ups."""
@@ -236,7 +288,7 @@ class Runner:
         self,
         entry: Entry,
         items: Sequence[Item],
-        links: Sequence[tuple[Place, Event, Apply]],
+        links: Sequence[Link],
         plan: Plan,
     ) -> None:
         """Takes one step at a time and undoes those that raise: they fail, the rest goes on."""
@@ -246,36 +298,33 @@ class Runner:
             before = self._encode(entry.state), entry.expires
             try:
                 step()
+                self._encode(entry.state)  # what cannot be stored has failed, too
             except Exception as error:
                 self._context.rewind(mark)
                 entry.state, entry.expires = self._decode(before[0]), before[1]
-                plan.failures.append(
-                    Failure(self.id, self._context.key, what, f"{type(error).__name__}: {error}")
-                )
-                plan.counters[f"{self.id}.failed"] += 1
+                self._failed(plan, self._context.key, what, error)
                 return False
             return True
 
-        def fire() -> None:
-            if not attempt(f"deadline {entry.state.wake}", lambda: self._fire(entry.state)):
-                entry.state.wake = NEVER  # given up, not retried for ever
+        def fire_while(is_due: Callable[[], bool]) -> None:
+            for _ in range(MAX_WAKES):
+                if not is_due():
+                    return
+                if not attempt(f"deadline {entry.state.wake}", lambda: self._fire(entry.state)):
+                    entry.state.wake = NEVER  # given up, not retried for ever
+            entry.state.wake = NEVER
+            error = RestlessError(f"asked {MAX_WAKES} times in a row to be woken")
+            self._failed(plan, self._context.key, "deadline", error)
 
-        for place, event, apply in _in_order(items, links):
-            while self._due_before(entry.state, place):
-                fire()
-            attempt(event.ref, partial(self._apply_one, entry, place, event, apply))
-        for _ in range(MAX_WAKES):
-            if entry.state.wake > self._until:
-                return
-            fire()
-        entry.state.wake = NEVER
+        for place, event, given in _in_order(items, links):
+            fire_while(lambda place=place: self._due_before(entry.state, place))  # type: ignore[misc]
+            attempt(event.ref, partial(self._apply_one, entry, place, event, given))
+        fire_while(lambda: bool(entry.state.wake <= self._until))
 
 
-def _in_order(
-    items: Sequence[Item], links: Sequence[tuple[Place, Event, Apply]]
-) -> list[tuple[Place, Event, Apply]]:
+def _in_order(items: Sequence[Item], links: Sequence[Link]) -> list[Link]:
     """Events of the batch and derived events in one order; a stable sort keeps emissions of one call."""
-    merged = [(Place(index, APPLIED, 0, -1, ""), event, apply) for index, event, apply in items]
+    merged = [(Place(index, APPLIED, 0, -1, ""), event, given) for index, event, given in items]
     merged += links
     merged.sort(key=_place)
     return merged
@@ -285,7 +334,7 @@ def _index(item: Item) -> int:
     return item[0]
 
 
-def _place(item: tuple[Place, Event, Apply]) -> Place:
+def _place(item: Link) -> Place:
     return item[0]
 
 

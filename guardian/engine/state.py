@@ -14,7 +14,7 @@ NEVER = 2**62
 class Seen(msgspec.Struct, array_like=True):
     """Identifiers seen lately, in two generations, so that forgetting costs nothing per event.
 
-    An identifier is remembered for at least one and at most two horizons of event time.
+    An identifier is remembered for at least one horizon of event time, and as a rule for no more than two.
     """
 
     young: set[str] = msgspec.field(default_factory=set)
@@ -25,7 +25,8 @@ class Seen(msgspec.Struct, array_like=True):
         """True, and remembered, unless the identifier was already seen within the horizon."""
         if watermark - self.since > horizon_ms:
             # A generation ends only when it is a full horizon old, so the one before it is older still.
-            self.old = self.young if watermark - self.since <= 2 * horizon_ms else set()
+            # After a leap in time this keeps more than it must: identifiers just seen may come again.
+            self.old = self.young
             self.young = set()
             self.since = watermark
         if identifier in self.young or identifier in self.old:

@@ -32,6 +32,8 @@ class Watermark(msgspec.Struct, array_like=True):
     """How many events in a row were far ahead of `newest` but near each other, …"""
     witnessed: int = 0
     """… and the earliest of their times."""
+    witness_ids: tuple[str, ...] = ()
+    """… and their ids: the same event again is no further witness."""
 
     @property
     def value(self) -> int:
@@ -57,16 +59,21 @@ class Watermark(msgspec.Struct, array_like=True):
                     late += 1
             elif time - newest <= jump:
                 witnesses = 0
+                if time < mark:  # the clock has moved the watermark further than the events have
+                    late += 1
                 newest = time
                 mark = newest - lateness
                 if mark < floor:
                     mark = floor
             else:
                 if witnesses and abs(time - witnessed) <= jump:
-                    witnesses += 1
-                    witnessed = min(witnessed, time)
+                    if event.id is None or event.id not in self.witness_ids:
+                        self.witness_ids = (*self.witness_ids, event.id or "")
+                        witnesses += 1
+                        witnessed = min(witnessed, time)
                 else:
                     witnesses, witnessed = 1, time
+                    self.witness_ids = (event.id or "",)
                 if witnesses >= WITNESSES:
                     witnesses, newest = 0, witnessed
                     mark = max(newest - lateness, floor)

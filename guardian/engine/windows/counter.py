@@ -1,4 +1,4 @@
-"""Counting events in a window of event time: sliding, and tumbling."""
+"""Counting events in a sliding window of event time."""
 
 from __future__ import annotations
 
@@ -50,20 +50,3 @@ class SlidingCounter(msgspec.Struct, array_like=True):
             if times[last - 1] >= time and last - first > best[0]:
                 best = (last - first, begin, times[last - 1])
         return best
-
-
-class TumblingCounter(msgspec.Struct, array_like=True):
-    """Counts events in windows of fixed length, aligned to the epoch."""
-
-    counts: dict[int, int] = msgspec.field(default_factory=dict)
-
-    def add(self, time: int, window_ms: int) -> int:
-        """Adds an event; returns the count of its window."""
-        window = time - time % window_ms
-        self.counts[window] = count = self.counts.get(window, 0) + 1
-        return count
-
-    def complete(self, watermark: int, window_ms: int) -> list[tuple[int, int]]:
-        """Takes out the windows that `watermark` has passed, earliest first: (start, count)."""
-        done = sorted(start for start in self.counts if start + window_ms <= watermark)
-        return [(start, self.counts.pop(start)) for start in done]

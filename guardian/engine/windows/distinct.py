@@ -13,27 +13,27 @@ class DistinctCounter(msgspec.Struct, array_like=True):
     """
 
     latest: dict[str, int] = msgspec.field(default_factory=dict)
+    crowded: int = 4
 
     def add(self, thing: str, time: int, window_ms: int, lateness_ms: int, cap: int = 10_000) -> None:
         """Adds a sighting of `thing`."""
         latest = self.latest
         if latest.get(thing, time) <= time:
             latest[thing] = time
-        horizon = time - window_ms - lateness_ms
-        if len(latest) > min(16, cap):
+        if len(latest) > min(self.crowded, cap):
+            horizon = time - window_ms - lateness_ms
             for old in [one for one, seen in latest.items() if seen < horizon]:
                 del latest[old]
-            for old in sorted(latest, key=latest.__getitem__)[: len(latest) - cap]:
+            for old in sorted(latest, key=latest.__getitem__)[: max(0, len(latest) - cap)]:
                 del latest[old]
-
-    def within(self, until: int, window_ms: int) -> list[str]:
-        """What was seen in (until - window, until], in order of time."""
-        inside = [(seen, one) for one, seen in self.latest.items() if until - window_ms < seen <= until]
-        return [one for _, one in sorted(inside)]
+            # Looking for old ones again only when there are twice as many keeps the cost of adding constant.
+            self.crowded = max(4, min(2 * len(latest), cap))
 
     def fullest(self, time: int, window_ms: int) -> tuple[int, int, int]:
         """(count, first, last) of the fullest window shorter than `window_ms` that has `time` in it."""
-        near = sorted(seen for seen in self.latest.values() if abs(seen - time) < window_ms)
+        near = sorted([seen for seen in self.latest.values() if -window_ms < seen - time < window_ms])
+        if len(near) == 1:
+            return 1, time, time
         best = (0, time, time)
         for first, begin in enumerate(near):
             inside = [seen for seen in near[first:] if seen < begin + window_ms]

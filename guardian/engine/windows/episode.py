@@ -26,6 +26,10 @@ MAX_REFS = 20
 """Event references kept for evidence, the earliest to arrive."""
 
 
+Signal = tuple[int, float, str, int, int]
+"""time, value, ref, start, count; see `Episodes.signal`."""
+
+
 class Episodes(msgspec.Struct, array_like=True):
     """The current episode of one key, and the signals that may or may not belong to it.
 
@@ -36,21 +40,33 @@ class Episodes(msgspec.Struct, array_like=True):
     current: Episode | None = None
     closed_end: int = -NEVER
     """End of the episode before."""
-    waiting: list[tuple[int, float, str]] = msgspec.field(default_factory=list)
+    waiting: list[Signal] = msgspec.field(default_factory=list)
 
-    def signal(self, time: int, value: float, ref: str, gap_ms: int, now: int) -> Episode | None:
+    def signal(
+        self,
+        time: int,
+        value: float,
+        ref: str,
+        gap_ms: int,
+        now: int,
+        start: int | None = None,
+        count: int = 1,
+    ) -> Episode | None:
         """Takes a signal; returns the episode it opened or changed, None when it has to wait.
 
+        start, count: for a signal that stands for several events, when the first was and how many; they tell
+        when the signal opens an episode. One that extends an episode counts for one event more.
         A signal so late that the episode it belonged to is closed changes nothing.
         """
         current = self.current
+        start = time if start is None else start
         if current is None:
             if time <= self.closed_end + gap_ms:
                 return None
-            self.current = Episode(time, time, time, 1, value, now, [ref])
+            self.current = Episode(time, start, time, count, value, now, [ref])
             return self.current
         if time > current.end + gap_ms:
-            self.waiting.append((time, value, ref))
+            self.waiting.append((time, value, ref, start, count))
             return None
         if time < current.start - gap_ms:
             return None
@@ -58,25 +74,28 @@ class Episodes(msgspec.Struct, array_like=True):
         for one in sorted(self.waiting):
             if one[0] > current.end + gap_ms:
                 break
-            _extend(current, *one)
+            _extend(current, *one[:3])
             self.waiting.remove(one)
         return current
 
     def next_due(self, gap_ms: int) -> int:
         """When to call `close_by`: as soon as the current episode cannot grow any more."""
-        return NEVER if self.current is None else self.current.end + gap_ms
+        return NEVER if self.current is None else self.current.end + gap_ms + 1
 
     def close_by(self, watermark: int, gap_ms: int) -> tuple[Episode | None, Episode | None]:
-        """Closes what is complete at `watermark`. Returns (the closed episode, the one opened after it)."""
+        """Closes what is complete at `watermark`, before which everything has arrived.
+
+        Returns (the closed episode, the one opened after it).
+        """
         current = self.current
-        if current is None or current.end + gap_ms > watermark:
+        if current is None or current.end + gap_ms >= watermark:
             return None, None
         self.closed_end = current.end
         self.current = None
         opened = None
         waiting, self.waiting = sorted(self.waiting), []
-        for time, value, ref in waiting:
-            changed = self.signal(time, value, ref, gap_ms, watermark)
+        for time, value, ref, start, count in waiting:
+            changed = self.signal(time, value, ref, gap_ms, max(watermark, time), start, count)
             opened = opened or changed
         return current, opened
 

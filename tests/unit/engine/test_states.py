@@ -1,0 +1,112 @@
+"""States: stored with a version, reset when they cannot be read, forgotten when they are worth nothing."""
+
+from __future__ import annotations
+
+import pytest
+
+from guardian.engine.detector import TimeSettingsError
+from guardian.engine.engine import Engine
+from guardian.engine.plan import Batch
+from guardian.engine.state import NEVER, KeyState
+from guardian.events.model import Rejected
+from guardian.testing.states import MemoryStates
+from tests.unit.engine.toys import BASE, LATENESS, Recorder, clock, note, run, started
+
+
+@pytest.mark.parametrize("failing", [False, True])
+@pytest.mark.parametrize(("version", "remembered"), [(1, True), (2, False)])
+def test_a_state_of_another_version_is_reset_and_counted(
+    version: int, remembered: bool, failing: bool
+) -> None:
+    """Once for the key, also when the detector then fails on one of the events."""
+    states = MemoryStates()
+    run([Recorder("A")], [[*started(), note(1, "a", text="old")]], finish=False, states=states)
+    fails = "A apply" if failing else ""
+    outcome = run(
+        [Recorder("A", state_version=version)],
+        [[*started(), note(2, "a", text="new"), note(3, "a", text="bad", fails=fails), note(3, "b")]],
+        states=states,
+    )
+    expected = ["old@1", "new@2", "bad@3"][0 if remembered else 1 : 2 if failing else 3]
+    assert outcome.log("A", "a") == expected
+    assert outcome.counters["A.state_reset"] == (0 if remembered else 1)
+    assert outcome.log("A", "b") == ["n@3"]
+
+
+def test_after_a_reset_the_state_is_stored_in_its_new_version() -> None:
+    states = MemoryStates()
+    run([Recorder("A")], [[*started(), note(1, "a", text="old")]], states=states)
+    newer = [Recorder("A", state_version=2)]
+    run(newer, [[*started(), note(2, "a", text="new")]], states=states)
+    outcome = run(newer, [[*started(), note(3, "a", text="newer")]], states=states)
+    assert outcome.log("A", "a") == ["new@2", "newer@3"]
+    assert outcome.counters["A.state_reset"] == 0
+
+
+@pytest.mark.parametrize("sweep", [False, True])
+@pytest.mark.parametrize("size", [1, 100])
+@pytest.mark.parametrize(
+    ("silence", "remembered"), [(1_000, True), (1_000 + LATENESS, True), (1_001 + LATENESS, False)]
+)
+def test_a_key_that_hears_nothing_is_forgotten_after_its_retention(
+    silence: int, remembered: bool, size: int, sweep: bool
+) -> None:
+    events = [*started(), note(0, "a", text="n0"), clock(silence), note(silence, "a", text="n1")]
+    outcome = run(
+        [Recorder("A", retention_ms=1_000)],
+        [events[at : at + size] for at in range(0, len(events), size)],
+        sweep=sweep,
+    )
+    expected = [["n0@0", f"n1@{silence}"]] if remembered else [["n0@0"], [f"n1@{silence}"]]
+    assert outcome.logs("A", "a") == expected
+
+
+@pytest.mark.parametrize("sweep", [False, True])
+def test_a_key_that_waits_to_be_woken_is_not_forgotten(sweep: bool) -> None:
+    steps = [[*started(), note(0, "a", wake=5_000)], [clock(3_000)], [note(3_500, "a", text="n1")]]
+    outcome = run([Recorder("A", retention_ms=1_000)], steps, sweep=sweep)
+    assert outcome.log("A", "a") == ["n@0", "n1@3500", "woken 5000"]
+
+
+def test_a_plan_says_when_states_expire_and_wake() -> None:
+    engine = Engine([Recorder("A", retention_ms=1_000)], site="toys", lateness_ms=LATENESS)
+    states = MemoryStates()
+    plan = engine.process(Batch([*started(), note(5, "a", wake=50), note(3, "a"), note(4, "b")]), states)
+    written = {write.key: (write.version, write.wake, write.expires) for write in plan.states}
+    assert written == {"a": (0, BASE + 55, BASE + 1_005), "b": (0, NEVER, BASE + 1_004)}
+    states.commit(plan)
+    plan = engine.process(Batch([note(9, "b")]), states)
+    assert [(write.key, write.version, write.expires) for write in plan.states] == [("b", 1, BASE + 1_009)]
+
+
+def test_a_plan_carries_what_came_with_the_batch() -> None:
+    engine = Engine([Recorder("A")], site="toys", lateness_ms=LATENESS)
+    rejected = [Rejected("notes", None, "not JSON", "toy", number, b"?") for number in (1, 2)]
+    plan = engine.process(Batch([], rejected, {"toy": b"2"}), MemoryStates())
+    assert plan.rejected == rejected
+    assert plan.positions == {"toy": b"2"}
+    assert plan.counters == {"quarantined": 2}
+    assert (plan.states, plan.alerts, plan.failures) == ([], {}, [])
+
+
+def test_restore_takes_the_watermark_but_todays_lateness() -> None:
+    plan = Engine([], site="toys", lateness_ms=LATENESS).process(Batch(started()), MemoryStates())
+    engine = Engine([], site="toys", lateness_ms=3)
+    engine.restore(plan.watermark)
+    assert engine.watermark.value == BASE - 3
+
+
+@pytest.mark.parametrize(("retention_ms", "fits"), [(LATENESS, True), (LATENESS - 1, False)])
+def test_retention_covers_the_lateness(retention_ms: int, fits: bool) -> None:
+    if fits:
+        Recorder("A", retention_ms=retention_ms)
+    else:
+        with pytest.raises(TimeSettingsError, match="A: retention"):
+            Recorder("A", retention_ms=retention_ms)
+
+
+def test_the_earliest_wake_up_asked_for_counts() -> None:
+    state = KeyState()
+    for at in (20, 10, 30):
+        state.wake_by(at)
+    assert state.wake == 10

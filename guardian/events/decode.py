@@ -20,7 +20,7 @@ import msgspec
 from guardian.events.faults import Fault, Unparsed, fault_in, fault_of
 from guardian.events.leniency import Mend, mender
 from guardian.events.model import Event, Rejected
-from guardian.events.times import TimeError, TimeParser
+from guardian.events.times import EARLIEST_MS, MINUTE_CHARS, SECONDS, TimeError, TimeParser
 from guardian.events.topics import OUTPUT_TOPICS, TOPICS, topic_for_dataset
 from guardian.events.wording import OddNumber, found
 
@@ -31,6 +31,7 @@ MAX_RECORD_BYTES: Final = 1 << 20
 # msgspec's errors about input are ValueErrors; nested brackets end in a RecursionError.
 _UNUSABLE = (ValueError, RecursionError)
 
+FRACTION_FROM: Final = MINUTE_CHARS + 2
 _MAX_REASON_CHARS = 200
 _MAX_DIGITS = 4000  # Python refuses to convert longer integers
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -133,7 +134,8 @@ class Decoder:
         # decoder itself does not look inside fields the contract does not know, and history keeps them.
         careful = max(map(len, lines), default=0) > MAX_RECORD_BYTES or not all(map(bytes.isascii, lines))
         times = self._times
-        known, latest, parse = times.known.get, times.latest_ms, times.parse
+        minutes, tails, seconds = times.minutes.get, times.tails.get, SECONDS.get
+        latest, parse = times.latest_ms, times.parse
         name, time_field, check, decode, add = (
             reader.topic,
             reader.time_field,
@@ -147,8 +149,16 @@ class Decoder:
                     _require_sound(line)
                 value = decode(line)
                 stamp = getattr(value, time_field)
-                time = known(stamp)
-                if time is None or time > latest:
+                if (
+                    stamp.__class__ is str
+                    and (bases := minutes(stamp[:MINUTE_CHARS])) is not None
+                    and (second := seconds(stamp[MINUTE_CHARS:FRACTION_FROM])) is not None
+                    and (tail := tails(stamp[FRACTION_FROM:])) is not None
+                ):
+                    time = bases[tail[1]] + second + tail[0]
+                    if not EARLIEST_MS <= time <= latest:
+                        time = parse(stamp)
+                else:
                     time = parse(stamp)
             except _UNUSABLE as error:
                 if line.strip():
@@ -191,7 +201,8 @@ class Decoder:
         """A record a line (see `decode_record`). Blank lines give nothing, but have their position."""
         out: list[Event | Rejected] = []
         add, readers, times = out.append, self._readers, self._times
-        known, latest, parse = times.known.get, times.latest_ms, times.parse
+        minutes, tails, seconds = times.minutes.get, times.tails.get, SECONDS.get
+        latest, parse = times.latest_ms, times.parse
         careful = max(map(len, lines), default=0) > MAX_RECORD_BYTES or not all(map(bytes.isascii, lines))
         for position, line in enumerate(lines, first_position):
             try:
@@ -204,8 +215,16 @@ class Decoder:
                     raw = _decode_text(raw).encode()
                 value = reader.decode(raw)
                 stamp = getattr(value, reader.time_field)
-                time = known(stamp)
-                if time is None or time > latest:
+                if (
+                    stamp.__class__ is str
+                    and (bases := minutes(stamp[:MINUTE_CHARS])) is not None
+                    and (second := seconds(stamp[MINUTE_CHARS:FRACTION_FROM])) is not None
+                    and (tail := tails(stamp[FRACTION_FROM:])) is not None
+                ):
+                    time = bases[tail[1]] + second + tail[0]
+                    if not EARLIEST_MS <= time <= latest:
+                        time = parse(stamp)
+                else:
                     time = parse(stamp)
             except (LookupError, *_UNUSABLE):
                 # Whatever it is, `decode_record` finds it again and knows what to say of it.

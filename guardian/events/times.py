@@ -13,21 +13,22 @@ from guardian.events.wording import found
 
 EARLIEST_MS: Final = 946_684_800_000  # 2000-01-01T00:00:00Z
 
-# Several events share a second and thousands share a minute, so both are worth remembering; nothing is
-# remembered without bound. A full memo is emptied at once: cheaper than choosing what to evict.
-_MAX_KNOWN: Final = 16_384
+# Thousands of events share a minute, and there are but a thousand fractions, so both are worth remembering;
+# nothing is remembered without bound. A full memo is emptied at once: cheaper than choosing what to evict.
 _MAX_PARTS: Final = 4_096
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MAX_CHARS: Final = 64
 _MICROSECONDS_FROM: Final = 10**14
-_MINUTE_CHARS: Final = 17  # "2025-08-13T16:00:"
+MINUTE_CHARS: Final = 17  # "2025-08-13T16:00:"
 _MINUTE: Final = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})[Tt ]([0-9]{2}):([0-9]{2}):")
 _TAIL: Final = re.compile(r"(?:[.,]([0-9]+))? ?(?:([Zz]|UTC)|([+-])([0-9]{2})(?::?([0-9]{2}))?)?")
 _WITHOUT_SECONDS: Final = re.compile(r"(.{10}[Tt ][0-9]{2}:[0-9]{2})((?: ?[Zz]| ?UTC| ?[+-].*)?)")
 _DATE: Final = re.compile(r"[0-9]{4}-?[0-9]{2}-?[0-9]{2}")
 _OFFSET: Final = re.compile(r"([+-])([0-9]{2}):?([0-9]{2})?")
-_SECONDS: Final = {f"{second:02}": second * 1000 for second in range(60)}
+IN_UTC: Final = 0
+SITE_ZONE: Final = 1
+SECONDS: Final = {f"{second:02}": second * 1000 for second in range(60)}
 
 
 class TimeError(ValueError):
@@ -40,20 +41,18 @@ class TimeParser:
     zone: zone of times that name none. Where a clock is set back, such a time means its first
         occurrence; a time that the clock skips is read with the offset from before the change.
     latest_ms: later times are refused, epoch milliseconds. The runtime moves it with its clock.
-    known: times read before, by what was written. For `Decoder`, which saves the call where it can;
-        values in it may be later than `latest_ms`.
+    minutes, tails: parts of times read before. For `Decoder`, which saves the call where it can:
+        minutes: minute as written, colon included → its ms if it is in (UTC, the site's zone).
+        tails: what follows the seconds → (ms to add, which of the two it is).
     """
 
-    __slots__ = ("_minutes", "_tails", "_zone", "known", "latest_ms")
+    __slots__ = ("_zone", "latest_ms", "minutes", "tails")
 
     def __init__(self, zone: tzinfo, latest_ms: int) -> None:
         self._zone = zone
         self.latest_ms = latest_ms
-        self.known: dict[str | int | float, int] = {}
-        # minute as written -> (ms if it is UTC, ms if it is the site's zone)
-        self._minutes: dict[str, tuple[int, int]] = {}
-        # what follows the seconds -> (ms of the fraction, ms of the offset; None: no zone given)
-        self._tails: dict[str, tuple[int, int | None]] = {}
+        self.minutes: dict[str, tuple[int, int]] = {}
+        self.tails: dict[str, tuple[int, int]] = {}
 
     @property
     def zone(self) -> tzinfo:
@@ -67,14 +66,9 @@ class TimeParser:
         epoch milliseconds as an integer, a float without a fraction, or a string of digits.
         Raises TimeError for everything else, for times before 2000 and for times after `latest_ms`.
         """
-        ms = self.known.get(raw)
-        if ms is None:
-            ms = self._read(raw)
-            if ms < EARLIEST_MS:
-                raise TimeError(f"found {found(raw)}: {_why_early(raw, ms)}")
-            if len(self.known) >= _MAX_KNOWN:
-                self.known.clear()
-            self.known[raw] = ms
+        ms = self._read(raw)
+        if ms < EARLIEST_MS:
+            raise TimeError(f"found {found(raw)}: {_why_early(raw, ms)}")
         if ms > self.latest_ms:
             raise TimeError(f"found {found(raw)}: {self._why_late(raw, ms)}")
         return ms
@@ -96,15 +90,13 @@ class TimeParser:
         return int(raw)
 
     def _read_text(self, text: str) -> int:
-        second = _SECONDS.get(text[_MINUTE_CHARS : _MINUTE_CHARS + 2])
-        if second is None or text[_MINUTE_CHARS - 1] != ":":
+        second = SECONDS.get(text[MINUTE_CHARS : MINUTE_CHARS + 2])
+        if second is None or text[MINUTE_CHARS - 1] != ":":
             return self._read_other(text)
-        minute, tail = text[:_MINUTE_CHARS], text[_MINUTE_CHARS + 2 :]
-        bases = self._minutes.get(minute) or self._read_minute(minute, text)
-        fraction, offset = self._tails.get(tail) or self._read_tail(tail, text)
-        if offset is None:
-            return bases[1] + second + fraction
-        return bases[0] + second + fraction - offset
+        minute, tail = text[:MINUTE_CHARS], text[MINUTE_CHARS + 2 :]
+        bases = self.minutes.get(minute) or self._read_minute(minute, text)
+        shift, zone = self.tails.get(tail) or self._read_tail(tail, text)
+        return bases[zone] + second + shift
 
     def _read_minute(self, minute: str, text: str) -> tuple[int, int]:
         match = _MINUTE.fullmatch(minute)
@@ -117,12 +109,12 @@ class TimeParser:
             raise TimeError(f"found {found(text)}: {error}") from None
         here = written.replace(tzinfo=self._zone)
         bases = (_since_epoch(written - _EPOCH), _since_epoch(here - _EPOCH))
-        if len(self._minutes) >= _MAX_PARTS:
-            self._minutes.clear()
-        self._minutes[minute] = bases
+        if len(self.minutes) >= _MAX_PARTS:
+            self.minutes.clear()
+        self.minutes[minute] = bases
         return bases
 
-    def _read_tail(self, tail: str, text: str) -> tuple[int, int | None]:
+    def _read_tail(self, tail: str, text: str) -> tuple[int, int]:
         match = _TAIL.fullmatch(tail) if len(text) <= _MAX_CHARS else None
         if match is None:
             raise _refusal(text)
@@ -133,10 +125,11 @@ class TimeParser:
             offset = _offset_ms(sign, hours, minutes)
             if offset is None:
                 raise TimeError(f"found {found(text)}: no zone is {sign}{hours}:{minutes or '00'} off UTC")
-        if len(self._tails) >= _MAX_PARTS:
-            self._tails.clear()
-        self._tails[tail] = (fraction, offset)
-        return fraction, offset
+        if len(self.tails) >= _MAX_PARTS:
+            self.tails.clear()
+        read = (fraction, SITE_ZONE) if offset is None else (fraction - offset, IN_UTC)
+        self.tails[tail] = read
+        return read
 
     def _read_other(self, text: str) -> int:
         """Texts that do not have seconds where they usually are."""

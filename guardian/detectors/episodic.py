@@ -69,12 +69,8 @@ class EpisodicDetector(Detector[E], Generic[E]):
         For a signal that stands for several events: `start`, when the first of them was, and their `count`.
         """
         episodes = state.episodes
-        changed = episodes.signal(time, value, ref, self.quiet_ms, ctx.now)
+        changed = episodes.signal(time, value, ref, self.quiet_ms, max(ctx.now, time), start, count)
         if changed is not None:
-            if start is not None and start < changed.start:
-                changed.start = start
-            if changed.count == 1:
-                changed.count = count
             self._tell(state, changed, ctx, ongoing=True)
         state.wake_by(episodes.next_due(self.quiet_ms))
 

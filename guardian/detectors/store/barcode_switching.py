@@ -52,6 +52,7 @@ class BarcodeSwitching(Detector[KeyState]):
             event_time=sold.time,
             started_at=min(read.time, sold.time),
             ended_at=max(read.time, sold.time),
+            detected_at=misfit.detected_at,
             count=2,
             evidence={
                 "station_id": ctx.key,

@@ -9,7 +9,7 @@ import msgspec
 
 from guardian.alerts.model import Alert, Severity
 from guardian.engine.context import Context
-from guardian.engine.detector import About, Detector, Input
+from guardian.engine.detector import About, Detector, Input, TimeSettingsError
 from guardian.engine.state import KeyState
 from guardian.events.model import Event
 from guardian.events.topics import FRAUD_ALERTS, QUEUE
@@ -32,12 +32,14 @@ class CheckoutStationActionParams(msgspec.Struct, frozen=True, kw_only=True, for
 class StationsState(KeyState):
     """Of each station of the site: when it was last heard of; when it last had customers, or was first heard
     of; the same before that check period; and the idle stretch it was last advised to close in.
+    checked: number of the last check.
     """
 
     heard: dict[str, int] = msgspec.field(default_factory=dict)
     busy: dict[str, int] = msgspec.field(default_factory=dict)
     before: dict[str, int] = msgspec.field(default_factory=dict)
     advised: dict[str, int] = msgspec.field(default_factory=dict)
+    checked: int = 0
 
 
 STATIONS_CAP = 5_000
@@ -63,6 +65,11 @@ class CheckoutStationAction(Detector[StationsState]):
         self.idle_ms = int(params.idle_s * 1000)
         self.check_ms = int(params.check_s * 1000)
         self.silent_ms = int(params.silent_s * 1000)
+        if self.check_ms <= lateness_ms:
+            raise TimeSettingsError(
+                f"{self.about.id}: stations must be checked less often than the allowed lateness "
+                f"(check_s is {params.check_s:g} s, the lateness {lateness_ms} ms)"
+            )
         super().__init__(lateness_ms=lateness_ms)
 
     @property
@@ -72,7 +79,9 @@ class CheckoutStationAction(Detector[StationsState]):
     @property
     def inputs(self) -> tuple[Input, ...]:
         return (
-            Input(QUEUE, _site, self._on_sample),
+            Input(
+                QUEUE, _site, self._on_sample, once=False
+            ),  # keeps latest times: a sample again changes nothing
             Input(FRAUD_ALERTS, _site, self._on_need, frozenset({"STAFFING_NEED"})),
         )
 
@@ -86,27 +95,34 @@ class CheckoutStationAction(Detector[StationsState]):
             heard[station] = time
         if event.value.data.customer_count or station not in state.busy:
             self._used(state, station, time)
-        state.wake_by(time - time % self.check_ms + self.check_ms)
+        state.wake_by(max(self._period(time), state.checked + 1) * self.check_ms)
+
+    def _period(self, time: int) -> int:
+        """Number of the check that comes at `time` or next after it."""
+        return -(-time // self.check_ms)
 
     def _used(self, state: StationsState, station: str, time: int) -> None:
         # Two times a station, so that a check at a period's end does not see what came after it.
         last = state.busy.get(station, time)
-        period = self.check_ms
-        if time // period > last // period:
+        if self._period(time) > self._period(last):
             state.before[station] = last
-        elif time // period < last // period:
+        elif self._period(time) < self._period(last):
             state.before[station] = max(time, state.before.get(station, time))
         state.busy[station] = max(time, last)
 
     def _busy_by(self, state: StationsState, station: str, at: int) -> int:
         last = state.busy[station]
-        return last if last < at else state.before.get(station, last)
+        return last if last <= at else state.before.get(station, last)
 
     def _on_need(self, state: StationsState, event: Event, ctx: Context) -> None:
         need: Alert = event.value
         if not need.evidence["ongoing"]:
             return
-        idle = self._idle(state, need.started_at, 0)
+        idle = [
+            station
+            for station in self._idle(state, need.started_at, 0)
+            if state.busy[station] < state.heard[station] and station != need.evidence["station_id"]
+        ]
         closed = sorted(
             station for station, at in state.heard.items() if need.started_at - at > self.silent_ms
         )
@@ -116,6 +132,9 @@ class CheckoutStationAction(Detector[StationsState]):
         )
 
     def on_wake(self, state: StationsState, at: int, ctx: Context) -> None:
+        state.checked = at // self.check_ms
+        if max(state.heard.values(), default=at) > at:
+            state.wake_by(at + self.check_ms)
         idle = self._idle(state, at, self.idle_ms)
         for station in idle[:-1]:  # the one that was busy last stays open
             since = self._busy_by(state, station, at)

@@ -6,7 +6,7 @@ that left unpaid, an item that left under another's barcode) is told apart from 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection
 
 import msgspec
 
@@ -33,15 +33,15 @@ class InventoryDiscrepancyParams(msgspec.Struct, frozen=True, kw_only=True, forb
 
 
 class Move(msgspec.Struct, array_like=True, frozen=True):
-    """Units that left (negative) or stayed after all (positive) at a time; alert: the one that says so."""
+    """Units that left (negative) or stayed after all (positive) at a time; sold, or by what an alert says."""
 
     time: int
     units: int
-    alert: str | None
+    sold: bool
 
 
 class StockState(KeyState):
-    """One SKU: the last snapshot judged, what moved since, and snapshots not judged yet.
+    """One SKU: the last snapshot judged, what moved since (by sale or alert), and snapshots not judged yet.
 
     carried: units that seemed missing (positive) or too many at the last snapshot because a movement
         was just on the other side of it; they come back at the next.
@@ -49,7 +49,7 @@ class StockState(KeyState):
 
     on_hand: int | None = None
     as_of: int = 0
-    moves: list[Move] = msgspec.field(default_factory=list)
+    moves: dict[str, Move] = msgspec.field(default_factory=dict)
     snapshots: dict[int, int] = msgspec.field(default_factory=dict)
     carried: int = 0
 
@@ -93,9 +93,11 @@ class InventoryDiscrepancy(Detector[StockState]):
 
     @property
     def inputs(self) -> tuple[Input, ...]:
+        # Movements are kept by what they cite and gone once a snapshot has judged them, snapshots by their
+        # time: either of them again changes nothing.
         return (
-            Input(SNAPSHOTS, _skus_counted, self._on_snapshot),
-            Input(POS, _sku_sold, self._on_sale),
+            Input(SNAPSHOTS, _skus_counted, self._on_snapshot, once=False),
+            Input(POS, _sku_sold, self._on_sale, once=False),
             Input(FRAUD_ALERTS, _sku_unpaid, self._on_unpaid, frozenset({"SCANNER_AVOIDANCE"})),
             Input(FRAUD_ALERTS, _skus_swapped, self._on_swap, frozenset({"BARCODE_SWITCHING"})),
         )
@@ -114,27 +116,27 @@ class InventoryDiscrepancy(Detector[StockState]):
         state.wake_by(event.time + self.settle_ms)
 
     def _on_sale(self, state: StockState, event: Event, ctx: Context) -> None:
-        self._moved(state, Move(event.time, -1, None), ctx)
+        self._moved(state, event.ref, Move(event.time, -1, True), ctx)
 
     def _on_unpaid(self, state: StockState, event: Event, ctx: Context) -> None:
         alert: Alert = event.value
         if alert.status == Status.CLEARED:
-            state.moves = [move for move in state.moves if move.alert != alert.alert_id]
+            state.moves.pop(alert.alert_id, None)
         else:
-            self._moved(state, Move(alert.event_time, -1, alert.alert_id), ctx)
+            self._moved(state, alert.alert_id, Move(alert.event_time, -1, False), ctx)
 
     def _on_swap(self, state: StockState, event: Event, ctx: Context) -> None:
         alert: Alert = event.value
         units = -1 if ctx.key == alert.evidence["actual_sku"] else +1
-        self._moved(state, Move(alert.event_time, units, alert.alert_id), ctx)
+        self._moved(state, alert.alert_id, Move(alert.event_time, units, False), ctx)
 
-    def _moved(self, state: StockState, move: Move, ctx: Context) -> None:
+    def _moved(self, state: StockState, cause: str, move: Move, ctx: Context) -> None:
         if state.on_hand is not None and move.time <= state.as_of - self.skew_ms:
             return
         if len(state.moves) >= MOVES_CAP:
             ctx.count("buffer_full")
             return
-        state.moves.append(move)
+        state.moves[cause] = move
 
     def on_wake(self, state: StockState, at: int, ctx: Context) -> None:
         for time in sorted(state.snapshots):
@@ -144,21 +146,21 @@ class InventoryDiscrepancy(Detector[StockState]):
             self._judge(state, time, state.snapshots.pop(time), ctx)
 
     def _judge(self, state: StockState, time: int, actual: int, ctx: Context) -> None:
-        inside = [move for move in state.moves if state.as_of < move.time <= time]
-        sold = -sum(move.units for move in inside if move.alert is None)
-        explained = -sum(move.units for move in inside if move.alert is not None)
+        inside = {cause: move for cause, move in state.moves.items() if state.as_of < move.time <= time}
+        sold = -sum(move.units for move in inside.values() if move.sold)
+        explained = -sum(move.units for move in inside.values() if not move.sold)
         expected = (state.on_hand or 0) - sold
         unexplained = expected - actual - explained + state.carried
         state.carried = 0
-        if unexplained and self._may_be_skew(state.moves, time, unexplained):
+        if unexplained and self._may_be_skew(state.moves.values(), time, unexplained):
             state.carried, unexplained = unexplained, 0
         if unexplained >= self.params.low:
-            alerts = sorted({move.alert for move in inside if move.alert is not None})
+            alerts = sorted(cause for cause, move in inside.items() if not move.sold)
             self._tell(ctx, state.as_of, time, (expected, actual, explained, unexplained), alerts)
         state.on_hand, state.as_of = actual, time
-        state.moves = [move for move in state.moves if move.time > time]
+        state.moves = {cause: move for cause, move in state.moves.items() if move.time > time}
 
-    def _may_be_skew(self, moves: Sequence[Move], time: int, unexplained: int) -> bool:
+    def _may_be_skew(self, moves: Collection[Move], time: int, unexplained: int) -> bool:
         """Whether movements recorded on the wrong side of the snapshot, by skew, make it fit."""
         after = -sum(move.units for move in moves if time < move.time <= time + self.skew_ms)
         before = -sum(move.units for move in moves if time - self.skew_ms < move.time <= time)

@@ -20,7 +20,7 @@ from collections.abc import Sequence
 import msgspec
 
 from guardian.engine.context import Context
-from guardian.engine.detector import About, Detector, Input
+from guardian.engine.detector import About, Detector, Input, TimeSettingsError
 from guardian.engine.state import NEVER, KeyState
 from guardian.engine.windows.join import JoinBuffer, match_nearest
 from guardian.events.catalogue import Catalogue
@@ -35,12 +35,13 @@ SCAN_AREA = "IN_SCAN_AREA"
 
 class ItemPairingParams(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """window_s: a read and its sale are at most this far apart (handling plus skew between the clocks).
-    linger_s: a tag seen again within this time is the same item, still lying there; and as long a record
-    that arrives late can still mend a decision.
+    linger_s: a tag seen again within this time of the last is the same item, still lying there.
+    mend_s: a record that arrives this late can still mend a decision.
     """
 
     window_s: float = 5.0
-    linger_s: float = 600.0
+    linger_s: float = 120.0
+    mend_s: float = 120.0
 
 
 class Item(msgspec.Struct, array_like=True, frozen=True):
@@ -93,6 +94,9 @@ class PairingState(KeyState):
     """When lately seen tags were last looked through for old ones."""
 
 
+Pairing = tuple[list[tuple[Item, Item]], list[Item], list[Item]]
+"""Pairs, and what is left of either side."""
+
 BUFFER_CAP = 2_000
 """Undecided items of a kind at one station: far above what hands can scan in a window."""
 
@@ -114,7 +118,6 @@ class ItemPairing(Detector[PairingState]):
         subject="station",
         blind_spots="Items without a tag, or whose tag is shielded, are not seen at all.",
     )
-    retention_ms = 900_000
 
     def __init__(
         self,
@@ -126,20 +129,27 @@ class ItemPairing(Detector[PairingState]):
         self._catalogue = catalogue
         self.window_ms = int(params.window_s * 1000)
         self.linger_ms = int(params.linger_s * 1000)
+        self.mend_ms = int(params.mend_s * 1000)
+        if min(self.window_ms, self.linger_ms, self.mend_ms) < 0:
+            raise TimeSettingsError(f"ITEM_PAIRING: times cannot be negative: {params}")
         # What is decided about an item depends on its neighbours within the window, and they on theirs.
-        self.settle_ms = 3 * self.window_ms
+        self.settle_ms = 2 * self.window_ms
+        # The items of one more window are decided together: that costs a third of deciding one at a time.
+        self.decide_ms = self.settle_ms + self.window_ms
+        self.retention_ms = max(self.mend_ms, self.linger_ms) + self.decide_ms + lateness_ms
         super().__init__(lateness_ms=lateness_ms)
 
     @property
     def span_ms(self) -> int:
-        return max(self.settle_ms + 2 * self.window_ms, self.linger_ms)
+        return max(self.mend_ms, self.linger_ms) + self.decide_ms
 
     @property
     def inputs(self) -> tuple[Input, ...]:
         return (
             Input(RFID, self._read_at, self._on_read),
             Input(POS, _sold_at, self._on_sale),
-            Input(RECOGNITION, _viewed_at, self._on_view),
+            # A view again is a view of the same item, which is all that is ever concluded from it.
+            Input(RECOGNITION, _viewed_at, self._on_view, once=False),
         )
 
     def _read_at(self, event: Event) -> str | None:
@@ -159,10 +169,19 @@ class ItemPairing(Detector[PairingState]):
             last = state.tags.get(seen.epc)
             state.tags[seen.epc] = time if last is None else max(last, time)
             if last is not None and abs(time - last) <= self.linger_ms:
+                if time < last:
+                    self._read_before(state, Item(time, sku, seen.epc, event.ref), ctx)
                 return
             if time - state.swept > self.linger_ms or len(state.tags) > TAGS_CAP:
                 self._forget_tags(state, time, ctx)
         self._add(state, state.reads, Item(time, sku, seen.epc, event.ref), ctx)
+
+    def _read_before(self, state: PairingState, earlier: Item, ctx: Context) -> None:
+        """The item passed when its tag was first read, though that record came second."""
+        later = [read for read in state.reads.rows if read.tag == earlier.tag and read.time > earlier.time]
+        if later:
+            state.reads.remove(later)
+            self._add(state, state.reads, earlier, ctx)
 
     def _forget_tags(self, state: PairingState, time: int, ctx: Context) -> None:
         state.swept = time
@@ -186,54 +205,84 @@ class ItemPairing(Detector[PairingState]):
 
     def _on_view(self, state: PairingState, event: Event, ctx: Context) -> None:
         view = event.value.data
-        if state.views.add(
-            Item(event.time, view.predicted_product, None, event.ref, view.accuracy or 0.0), BUFFER_CAP
-        ):
+        seen = Item(event.time, view.predicted_product, None, "", view.accuracy or 0.0)
+        if state.views.add(seen, BUFFER_CAP):
             ctx.count("buffer_full")
         if not state.reads.rows and not state.sales.rows:
-            state.views.drop_before(event.time - self.settle_ms - self.lateness_ms)
+            state.views.drop_before(event.time - self.decide_ms - self.lateness_ms)
 
     def _add(self, state: PairingState, side: JoinBuffer[Item], item: Item, ctx: Context) -> None:
         if side.add(item, BUFFER_CAP):
             ctx.count("buffer_full")
-        state.wake_by(item.time + self.settle_ms)
+        state.wake_by(item.time + self.decide_ms)
 
     def on_wake(self, state: PairingState, at: int, ctx: Context) -> None:
         """Decides on what is old enough that everything which bears on it has arrived."""
         settled = at - self.settle_ms
-        # Looking only at what had happened by `at` makes the decision the same whatever arrived since.
-        reads, sales = state.reads.until(at), state.sales.until(at)
-        if len(reads) == 1 and len(sales) == 1 and reads[0].sku == sales[0].sku:
-            pairs = [(reads[0], sales[0])] if abs(reads[0].time - sales[0].time) <= self.window_ms else []
-        else:
-            pairs = self._same_sku(reads, sales)
-        paired = {id(item) for pair in pairs for item in pair}
-        for read, sale in pairs:
-            if read.time <= settled or sale.time <= settled:
-                state.reads.remove(read)
-                state.sales.remove(sale)
-        left = [read for read in reads if id(read) not in paired]
-        unread = [sale for sale in sales if id(sale) not in paired]
-        if left or unread:
-            state.unread.drop_before(at - self.linger_ms)
-            state.unpaid.drop_before(at - self.linger_ms)
+        # Looking only at what had happened before `at` makes the decision the same whatever arrived since.
+        reads, sales = state.reads.until(at - 1), state.sales.until(at - 1)
+        pairs, left, unread = self._same_sku(reads, sales, at)
+        done = [pair for pair in pairs if pair[0].time <= settled or pair[1].time <= settled]
+        if done:
+            state.reads.remove([read for read, _ in done])
+            state.sales.remove([sale for _, sale in done])
+        if _any_by(settled, left) or _any_by(settled, unread):
+            state.unread.drop_before(at - self.mend_ms)
+            state.unpaid.drop_before(at - self.mend_ms)
             self._leftovers(state, left, unread, reads, at, ctx)
         oldest = min((side.rows[0].time for side in (state.reads, state.sales) if side.rows), default=None)
         state.views.drop_before((settled if oldest is None else min(oldest, settled)) - self.settle_ms)
         if oldest is not None:
-            state.wake_by(oldest + self.settle_ms)
+            state.wake_by(oldest + self.decide_ms)
 
-    def _same_sku(self, reads: Sequence[Item], sales: Sequence[Item]) -> list[tuple[Item, Item]]:
-        by_sku: dict[str, tuple[list[Item], list[Item]]] = {}
-        for side, items in ((0, reads), (1, sales)):
-            for item in items:
-                by_sku.setdefault(item.sku, ([], []))[side].append(item)
-        return [pair for some, others in by_sku.values() for pair in self._nearest(some, others)]
+    def _same_sku(self, some: Sequence[Item], others: Sequence[Item], at: int) -> Pairing:
+        """Pairs items of the same SKU, and says what is left of either side."""
+        mine = {item.sku: item for item in some}
+        theirs = {item.sku: item for item in others}
+        if len(mine) < len(some) or len(theirs) < len(others):
+            return self._several_of_a_sku(some, others, at)
+        window = self.window_ms
+        pairs = []
+        for item in others:
+            mate = mine.get(item.sku)
+            if mate is not None and -window <= mate.time - item.time <= window:
+                pairs.append((mate, item))
+                del mine[item.sku], theirs[item.sku]
+        return pairs, list(mine.values()), list(theirs.values())
 
-    def _nearest(self, some: Sequence[Item], others: Sequence[Item]) -> list[tuple[Item, Item]]:
+    def _several_of_a_sku(self, some: Sequence[Item], others: Sequence[Item], at: int) -> Pairing:
+        mine = _by_sku(some)
+        theirs = _by_sku(others)
+        pairs: list[tuple[Item, Item]] = []
+        left: list[Item] = []
+        for sku, items in mine.items():
+            mates = theirs.get(sku)
+            if mates is None:
+                left += items
+                continue
+            found = self._nearest(items, mates, at)
+            pairs += found
+            if len(found) < len(items):
+                paired = {id(item) for item, _ in found}
+                left += [item for item in items if id(item) not in paired]
+            if len(found) == len(mates):
+                del theirs[sku]
+            else:
+                paired = {id(mate) for _, mate in found}
+                theirs[sku] = [mate for mate in mates if id(mate) not in paired]
+        return pairs, left, [mate for mates in theirs.values() for mate in mates]
+
+    def _nearest(self, some: Sequence[Item], others: Sequence[Item], at: int) -> list[tuple[Item, Item]]:
         if not some or not others:
             return []
-        pairs = match_nearest([one.time for one in some], [one.time for one in others], self.window_ms)
+        if len(some) == len(others) == 1:
+            near = abs(some[0].time - others[0].time) <= self.window_ms
+            return [(some[0], others[0])] if near else []
+        # Of two just as near, which one arrived first must not matter.
+        some, others = sorted(some, key=_order), sorted(others, key=_order)
+        pairs = match_nearest(
+            [one.time for one in some], [one.time for one in others], self.window_ms, at - self.window_ms - 1
+        )
         return [(some[i], others[j]) for i, j in pairs]
 
     def _leftovers(
@@ -246,14 +295,14 @@ class ItemPairing(Detector[PairingState]):
         ctx: Context,
     ) -> None:
         settled = at - self.settle_ms
-        views = state.views.until(at)
-        view_of = {id(read): view for read, view in self._views_of(reads, views)}
+        views = state.views.until(at - 1)
+        view_of = {id(read): view for read, view in self._views_of(reads, views, at)}
         if left and unread:
             # A view that belongs to no read, of an article sold without a read: an honest item whose tag
             # was missed. It must not be taken for what an unpaid neighbour was swapped with.
             used = {id(view) for view in view_of.values()}
-            honest = {id(sale) for sale, _ in self._same_sku(unread, [v for v in views if id(v) not in used])}
-            swapped = self._nearest(left, [sale for sale in unread if id(sale) not in honest])
+            _, doubtful, _ = self._same_sku(unread, [view for view in views if id(view) not in used], at)
+            swapped = self._nearest(left, doubtful, at)
         else:
             swapped = []
         sold_instead = {id(read): sale for read, sale in swapped}
@@ -261,13 +310,13 @@ class ItemPairing(Detector[PairingState]):
             sale = sold_instead.get(id(read))
             if read.time > settled and (sale is None or sale.time > settled):
                 continue
-            state.reads.remove(read)
+            state.reads.remove([read])
             if sale is not None:
-                state.sales.remove(sale)
+                state.sales.remove([sale])
             elif (
                 late := next((one for one in state.unread.rows if self._same_item(one, read)), None)
             ) is not None:
-                state.unread.remove(late)
+                state.unread.remove([late])
                 continue
             view = view_of.get(id(read))
             misfit = Misfit(
@@ -285,10 +334,10 @@ class ItemPairing(Detector[PairingState]):
         for sale in unread:
             if sale.time > settled or id(sale) in taken:
                 continue
-            state.sales.remove(sale)
+            state.sales.remove([sale])
             pardoned = next((one for one in state.unpaid.rows if self._same_item(one.read, sale)), None)
             if pardoned is not None:
-                state.unpaid.remove(pardoned)
+                state.unpaid.remove([pardoned])
                 ctx.emit(CHECKOUT_MISFITS, msgspec.structs.replace(pardoned, paid_late=True), pardoned.time)
             else:
                 state.unread.add(sale, BUFFER_CAP)
@@ -297,18 +346,36 @@ class ItemPairing(Detector[PairingState]):
     def _same_item(self, one: Item, other: Item) -> bool:
         return one.sku == other.sku and abs(one.time - other.time) <= self.window_ms
 
-    def _views_of(self, reads: Sequence[Item], views: Sequence[Item]) -> list[tuple[Item, Item]]:
+    def _views_of(self, reads: Sequence[Item], views: Sequence[Item], at: int) -> list[tuple[Item, Item]]:
         """Which view is of which read: those of the same SKU first, then whatever is nearest."""
-        same = self._same_sku(reads, views)
-        used = {id(item) for pair in same for item in pair}
-        rest = self._nearest(
-            [read for read in reads if id(read) not in used], [view for view in views if id(view) not in used]
-        )
-        return same + rest
+        same, unseen, unclaimed = self._same_sku(reads, views, at)
+        return same + self._nearest(unseen, unclaimed, at)
 
     def _customers_near(self, state: PairingState, time: int, at: int) -> list[str]:
-        near = self.settle_ms
-        return sorted({who for when, who in state.customers if abs(when - time) <= near and when <= at})
+        near = self.decide_ms
+        return sorted({who for when, who in state.customers if abs(when - time) <= near and when < at})
+
+
+def _time(item: Item) -> int:
+    return item.time
+
+
+def _any_by(time: int, items: Sequence[Item]) -> bool:
+    return bool(items) and min(map(_time, items)) <= time
+
+
+def _by_sku(items: Sequence[Item]) -> dict[str, list[Item]]:
+    found: dict[str, list[Item]] = {}
+    for item in items:
+        if item.sku in found:
+            found[item.sku].append(item)
+        else:
+            found[item.sku] = [item]
+    return found
+
+
+def _order(item: Item) -> tuple[int, str, str]:
+    return item.time, item.sku, item.tag or ""
 
 
 def _sold_at(event: Event) -> str | None:

@@ -17,6 +17,7 @@ from guardian.engine.detector import About, Detector, Input
 from guardian.engine.state import KeyState
 from guardian.engine.windows.distinct import DistinctCounter
 from guardian.events.model import Event
+from guardian.events.store import Sale
 from guardian.events.topics import FRAUD_ALERTS, POS
 
 SESSIONS = "checkout-sessions"
@@ -38,12 +39,13 @@ class RapidTransactionsParams(msgspec.Struct, frozen=True, kw_only=True, forbid_
 class SessionState(KeyState):
     """The session that is open. scans: articles scanned lately; several of one at one instant count once,
     because a cashier may key in a number. fast: the episode of fast scans: anchor, first, last, most scans
-    in a window, when detected.
+    in a window, when detected. waiting: sales after a silence that may not have been one.
     """
 
     session: CheckoutSession | None = None
     scans: DistinctCounter = msgspec.field(default_factory=DistinctCounter)
     fast: tuple[int, int, int, int, int] | None = None
+    waiting: list[tuple[int, Sale]] = msgspec.field(default_factory=list)
 
 
 class RapidTransactions(Detector[SessionState]):
@@ -84,31 +86,42 @@ class RapidTransactions(Detector[SessionState]):
         )
 
     def _on_sale(self, state: SessionState, event: Event, ctx: Context) -> None:
-        time, value = event.time, event.value
+        self._take(state, event.time, event.value.data, ctx)
+        if state.waiting:
+            self._take_waiting(state, ctx)
+
+    def _take_waiting(self, state: SessionState, ctx: Context) -> None:
+        """Takes the sales that turn out to belong to the open session, or open the next."""
+        waiting, state.waiting = sorted(state.waiting, key=_time), []
+        for time, sale in waiting:
+            self._take(state, time, sale, ctx)
+
+    def _take(self, state: SessionState, time: int, sale: Sale, ctx: Context) -> None:
         session = state.session
         if session is not None and time > session.ended_at + self.quiet_ms:
-            self._close(state, session, ctx)
-            session = None
+            # It opens a new session, unless a sale still on its way bridges the silence.
+            state.waiting.append((time, sale))
+            return
         if session is None:
             session = state.session = CheckoutSession(
-                station_id=value.station_id,
-                customer_id=value.data.customer_id,
+                station_id=ctx.key.partition(SEPARATOR)[0],
+                customer_id=ctx.key.partition(SEPARATOR)[2],
                 started_at=time,
                 ended_at=time,
             )
-        session.add(time, value.data)
-        state.wake_by(session.ended_at + self.quiet_ms)
-        state.scans.add(f"{value.data.sku}@{time}", time, self.window_ms, self.lateness_ms, cap=100)
-        scans, first, last = state.scans.fullest(time, self.window_ms)
-        if scans >= self.params.min_scans:
-            self._fast(state, session, (scans, first, last), event, ctx)
+        session.add(time, sale)
+        state.wake_by(session.ended_at + self.quiet_ms + 1)
+        state.scans.add(f"{sale.sku}@{time}", time, self.window_ms, self.lateness_ms, cap=100)
+        if len(state.scans.latest) >= self.params.min_scans:
+            fullest = state.scans.fullest(time, self.window_ms)
+            if fullest[0] >= self.params.min_scans:
+                self._fast(state, session, fullest, ctx)
 
     def _fast(
         self,
         state: SessionState,
         session: CheckoutSession,
         found: tuple[int, int, int],
-        event: Event,
         ctx: Context,
     ) -> None:
         scans, first, last = found
@@ -147,8 +160,8 @@ class RapidTransactions(Detector[SessionState]):
         session = state.session
         if session is None:
             return
-        if session.ended_at + self.quiet_ms > at:
-            state.wake_by(session.ended_at + self.quiet_ms)
+        if session.ended_at + self.quiet_ms >= at:
+            state.wake_by(session.ended_at + self.quiet_ms + 1)
         else:
             self._close(state, session, ctx)
 
@@ -156,6 +169,7 @@ class RapidTransactions(Detector[SessionState]):
         ctx.keep(SESSIONS, session.id, session.ended_at, session)
         state.session = state.fast = None
         state.scans.latest.clear()
+        self._take_waiting(state, ctx)
 
     def narrate(self, alert: Alert, when: Callable[[int], str]) -> str:
         found = alert.evidence
@@ -163,6 +177,10 @@ class RapidTransactions(Detector[SessionState]):
             f"{found['scans_in_window']} articles were scanned for customer {found['customer_id']} at "
             f"station {found['station_id']} within {found['window_s']:g} s, around {when(alert.event_time)}."
         )
+
+
+def _time(waiting: tuple[int, Sale]) -> int:
+    return waiting[0]
 
 
 def _session_of(event: Event) -> str | None:

@@ -18,6 +18,9 @@ from guardian.events.topics import FRAUD_ALERTS
 PRESSURE = frozenset({"LONG_QUEUE", "LONG_WAIT"})
 CRASH = "SYSTEM_CRASH"
 
+AT_ONCE_MS = 30_000
+"""Episodes no further apart than this press on the stations at once."""
+
 
 class StaffingNeedParams(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """sustained_s: a queue or wait this long asks for a cashier by itself. min_stations: so do queues or
@@ -30,11 +33,11 @@ class StaffingNeedParams(msgspec.Struct, frozen=True, kw_only=True, forbid_unkno
 
 
 class StaffingState(EpisodeState):
-    """open: what goes on now, by alert id: (type, station, start, end).
+    """recent: what went on lately, by alert id: (type, station, start, end).
     needed_at: the station of the last need.
     """
 
-    open: dict[str, tuple[str, str, int, int]] = msgspec.field(default_factory=dict)
+    recent: dict[str, tuple[str, str, int, int]] = msgspec.field(default_factory=dict)
     needed_at: str = ""
 
 
@@ -63,12 +66,21 @@ class StaffingNeed(EpisodicDetector[StaffingState]):
     def _on_alert(self, state: StaffingState, event: Event, ctx: Context) -> None:
         alert: Alert = event.value
         station = alert.evidence["station_id"]
+        state.recent[alert.alert_id] = (alert.type, station, alert.started_at, alert.ended_at)
         if not alert.evidence["ongoing"]:
-            state.open.pop(alert.alert_id, None)
+            for old in [
+                name for name, was in state.recent.items() if alert.ended_at - was[3] > self.quiet_ms
+            ]:
+                del state.recent[old]
             return
-        state.open[alert.alert_id] = (alert.type, station, alert.started_at, alert.ended_at)
-        pressed = {at for kind, at, _, _ in state.open.values() if kind in PRESSURE}
-        crashed = {at for kind, at, _, _ in state.open.values() if kind == CRASH}
+        # What goes on at once is a matter of when it was, not of which news came first.
+        at_once = [
+            (kind, at)
+            for kind, at, start, end in state.recent.values()
+            if start <= alert.ended_at + AT_ONCE_MS and alert.started_at <= end + AT_ONCE_MS
+        ]
+        pressed = {at for kind, at in at_once if kind in PRESSURE}
+        crashed = {at for kind, at in at_once if kind == CRASH}
         sustained = (
             alert.type in PRESSURE and alert.ended_at - alert.started_at >= self.params.sustained_s * 1000
         )

@@ -49,7 +49,8 @@ class WeightDiscrepancy(Detector[KeyState]):
         catalogue: Catalogue,
         lateness_ms: int,
     ) -> None:
-        self.params = params
+        # Exactly at a limit is within it, however the product of two decimal fractions is rounded.
+        self.low, self.high = params.low * (1 + 1e-9), params.high * (1 + 1e-9)
         self._expected = {
             product.sku: product.weight_g for product in catalogue if product.weight_g is not None
         }
@@ -67,7 +68,7 @@ class WeightDiscrepancy(Detector[KeyState]):
         sale = event.value.data
         expected = self._expected.get(sale.sku)
         weighed = sale.weight_g
-        if expected is None or weighed is None or abs(weighed - expected) <= self.params.low * expected:
+        if expected is None or weighed is None or abs(weighed - expected) <= self.low * expected:
             return None
         station: str = event.value.station_id
         return station
@@ -75,7 +76,7 @@ class WeightDiscrepancy(Detector[KeyState]):
     def _on_sale(self, state: KeyState, event: Event, ctx: Context) -> None:
         sale = event.value.data
         expected = self._expected[sale.sku]
-        serious = abs(sale.weight_g - expected) > self.params.high * expected
+        serious = abs(sale.weight_g - expected) > self.high * expected
         ctx.alert(
             # The sale itself, not its record: a till that sends it twice has still sold it once.
             episode=f"{event.time}|{sale.customer_id}|{sale.sku}|{sale.weight_g}",

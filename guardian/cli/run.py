@@ -1,0 +1,95 @@
+"""`guardian run`: the embedded product on live inputs."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from pathlib import Path
+from typing import Annotated
+
+import structlog
+import typer
+from rich.console import Console
+
+from guardian.adapters.embedded.files import find_catalogue, find_recordings
+from guardian.adapters.embedded.follow import FollowSource
+from guardian.adapters.embedded.sqlite_store import SqliteStore
+from guardian.adapters.embedded.tcp_feed import TcpFeedSource
+from guardian.cli.options import (
+    CatalogOption,
+    SettingsOption,
+    SiteOption,
+    ZoneOption,
+    decoder_now,
+    latest,
+    site_settings,
+)
+from guardian.cli.output import alert_row, print_summary
+from guardian.engine.plan import Plan
+from guardian.ports import Source
+from guardian.runtime.composition import build_engine, load_catalogue
+from guardian.runtime.service import Service
+from guardian.runtime.settings import SettingsError
+from guardian.runtime.worker import Worker
+
+log = structlog.get_logger()
+
+
+def run_command(
+    follow: Annotated[
+        list[str] | None, typer.Argument(help="Files or folders of streams to follow as they grow.")
+    ] = None,
+    tcp: Annotated[str | None, typer.Option(help="HOST:PORT of a store feed.")] = None,
+    db: Annotated[Path, typer.Option(help="Where state and alerts are kept.")] = Path("guardian.db"),
+    catalog: CatalogOption = None,
+    zone: ZoneOption = None,
+    site: SiteOption = None,
+    settings: SettingsOption = None,
+) -> None:
+    """Watches live streams and prints alerts as they come; keeps everything, and goes on where it stopped."""
+    chosen = site_settings(settings, zone, site)
+    paths = [Path(path) for path in follow or []]
+    if not paths and tcp is None:
+        raise SettingsError("nothing to watch: give files to follow, or --tcp HOST:PORT")
+    catalogue = load_catalogue(catalog or find_catalogue(paths))
+    decoder, times = decoder_now(chosen)
+    engine = build_engine(chosen, catalogue)
+    sources: list[Source] = []
+    if paths:
+        sources.append(FollowSource(find_recordings(paths), decoder))
+    if tcp is not None:
+        sources.append(TcpFeedSource(*_address(tcp), decoder))
+    console = Console()
+    shown: dict[str, tuple[str, str]] = {}
+
+    def show(plan: Plan) -> None:
+        for alert in plan.alerts.values():
+            state = alert.status.value, alert.severity.value
+            if shown.get(alert.alert_id) != state:  # a growing episode is not news every second
+                shown[alert.alert_id] = state
+                console.print(alert_row(alert))
+
+    def on_turn() -> None:
+        times.latest_ms = latest()
+
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    store = SqliteStore(db)
+    service = Service(
+        Worker(engine, store), sources, idle_after_s=chosen.idle_after_s, on_plan=show, on_turn=on_turn
+    )
+    try:
+        log.info("running", site=chosen.site, db=str(db), sources=len(sources))
+        service.run(stop)
+        print_summary(console, store)
+    finally:
+        service.close()
+        store.close()
+
+
+def _address(text: str) -> tuple[str, int]:
+    host, _, port = text.rpartition(":")
+    if not host or not port.isdigit() or not 0 < int(port) < 65536:
+        raise SettingsError(f"--tcp {text}: expected HOST:PORT")
+    return host.strip("[]"), int(port)

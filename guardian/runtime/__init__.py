@@ -1,0 +1,1 @@
+"""Settings, and the composition of core and adapters into a running product."""

@@ -1,0 +1,47 @@
+"""Puts the product together: which detectors, with which settings, over which store."""
+
+from __future__ import annotations
+
+from datetime import tzinfo
+from pathlib import Path
+
+import msgspec
+import structlog
+
+from guardian.detectors.registry import Site, build
+from guardian.engine.engine import Engine
+from guardian.events.catalogue import Catalogue, CatalogueError
+from guardian.events.times import parse_zone
+from guardian.runtime.settings import Settings, SettingsError
+
+log = structlog.get_logger()
+
+
+def load_catalogue(path: Path | None) -> Catalogue:
+    """The catalogue at `path`, or an empty one. Bad rows are logged and left out; raises SettingsError."""
+    if path is None:
+        return Catalogue.empty()
+    try:
+        catalogue = Catalogue.from_csv_text(path.read_text("utf-8-sig"))
+    except (OSError, UnicodeDecodeError, CatalogueError) as error:
+        raise SettingsError(f"{path}: {error}") from error
+    for problem in catalogue.problems:
+        log.warning("catalogue_row_skipped", file=path.name, problem=problem)
+    return catalogue
+
+
+def site_zone(settings: Settings) -> tzinfo:
+    """The site's time zone. Raises SettingsError."""
+    try:
+        return parse_zone(settings.zone)
+    except ValueError as error:
+        raise SettingsError(f"zone: {error}") from error
+
+
+def build_engine(settings: Settings, catalogue: Catalogue) -> Engine:
+    """An engine with all detectors, set up for the site. Raises SettingsError."""
+    try:
+        detectors = build(Site(catalogue, settings.lateness_ms), settings.detectors)
+    except (msgspec.ValidationError, KeyError, ValueError) as error:
+        raise SettingsError(f"detectors: {error}") from error
+    return Engine(detectors, site=settings.site, lateness_ms=settings.lateness_ms, zone=site_zone(settings))

@@ -1,0 +1,89 @@
+"""The loop around the engine: take a batch, decide, commit, and only then take the next."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+
+import structlog
+
+from guardian.engine.engine import Engine
+from guardian.engine.plan import Batch, Plan
+from guardian.ports import Conflict, StateStore
+from guardian.runtime.state_cache import StateCache
+
+log = structlog.get_logger()
+
+SWEEP_EVERY = 64
+"""Commits between two looks for expired states."""
+SWEEP_LIMIT = 2_000
+"""States deleted at most in one sweep, so that no commit waits long."""
+ATTEMPTS = 10
+"""Times a batch is decided again when others keep changing its states."""
+
+
+class Worker:
+    """Runs an engine over a store. One thread's business."""
+
+    def __init__(self, engine: Engine, store: StateStore, *, cache_limit: int = 50_000) -> None:
+        self.engine = engine
+        self.store = store
+        self._cache = StateCache(store, cache_limit)
+        self._caps = {detector.about.id: detector.max_keys for detector in engine.detectors}
+        self._commits = 0
+        if watermark := store.watermark():
+            engine.restore(watermark)
+
+    def process(self, batch: Batch) -> Plan:
+        """Decides and commits; when this returns, the batch is done and may be acknowledged."""
+        return self._decide(lambda: self.engine.process(batch, self._cache))
+
+    def tick(self, silence_ms: int) -> Plan:
+        """Lets deadlines pass on streams that have been silent for so long."""
+        return self._decide(lambda: self.engine.tick(silence_ms, self._cache))
+
+    def finish(self) -> Plan:
+        """Lets all deadlines pass: the input has ended."""
+        return self._decide(lambda: self.engine.finish(self._cache))
+
+    def _decide(self, decide: Callable[[], Plan]) -> Plan:
+        for _ in range(ATTEMPTS):
+            before = copy.copy(self.engine.watermark)
+            try:
+                plan = decide()
+                self.store.commit(plan)
+            except Conflict as conflict:
+                # Another worker was faster. Its states are newer: take those and decide again.
+                log.info("commit_conflict", keys=len(conflict.keys))
+                self._cache.forget()
+                self.engine.watermark = before
+                continue
+            except BaseException:
+                # Nothing was committed; states in memory are ahead of the store and must not survive.
+                self._cache.forget()
+                self.engine.watermark = before
+                raise
+            self._cache.committed(plan)
+            for failure in plan.failures:
+                log.error(
+                    "detector_failed",
+                    detector=failure.detector,
+                    key=failure.key,
+                    record=failure.event,
+                    error=failure.error,
+                )
+            self._commits += 1
+            if self._commits % SWEEP_EVERY == 0:
+                self._sweep()
+            return plan
+        raise RuntimeError(f"a batch could not be committed in {ATTEMPTS} attempts: states keep changing")
+
+    def _sweep(self) -> None:
+        watermark = self.engine.watermark.value
+        self._cache.forget_expired(watermark)
+        _, dropped = self.store.sweep(watermark, self._caps, SWEEP_LIMIT)
+        if dropped:
+            log.warning(
+                "states_dropped_for_cap", number=len(dropped), detectors=sorted({d for d, _ in dropped})
+            )
+            self._cache.forget(dropped)

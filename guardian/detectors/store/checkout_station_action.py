@@ -88,14 +88,21 @@ class CheckoutStationAction(Detector[StationsState]):
     def _on_sample(self, state: StationsState, event: Event, ctx: Context) -> None:
         station, time = event.value.station_id, event.time
         heard = state.heard
-        if station not in heard and len(heard) >= STATIONS_CAP:
-            ctx.count("stations_full")
-            return
-        if time > heard.get(station, 0):
+        last = heard.get(station)
+        if last is None:
+            if len(heard) >= STATIONS_CAP:
+                ctx.count("stations_full")
+                return
             heard[station] = time
-        if event.value.data.customer_count or station not in state.busy:
             self._used(state, station, time)
-        state.wake_by(max(self._period(time), state.checked + 1) * self.check_ms)
+        else:
+            if time > last:
+                heard[station] = time
+            if event.value.data.customer_count:
+                self._used(state, station, time)
+        # Every sample of every station comes here: most find the next check already asked for.
+        if state.wake >= time + self.check_ms:
+            state.wake_by(max(self._period(time), state.checked + 1) * self.check_ms)
 
     def _period(self, time: int) -> int:
         """Number of the check that comes at `time` or next after it."""
@@ -104,11 +111,13 @@ class CheckoutStationAction(Detector[StationsState]):
     def _used(self, state: StationsState, station: str, time: int) -> None:
         # Two times a station, so that a check at a period's end does not see what came after it.
         last = state.busy.get(station, time)
-        if self._period(time) > self._period(last):
+        period, last_period = -(-time // self.check_ms), -(-last // self.check_ms)
+        if period > last_period:
             state.before[station] = last
-        elif self._period(time) < self._period(last):
+        elif period < last_period:
             state.before[station] = max(time, state.before.get(station, time))
-        state.busy[station] = max(time, last)
+        if time >= last:
+            state.busy[station] = time
 
     def _busy_by(self, state: StationsState, station: str, at: int) -> int:
         last = state.busy[station]

@@ -214,7 +214,8 @@ class ItemPairing(Detector[PairingState]):
     def _add(self, state: PairingState, side: JoinBuffer[Item], item: Item, ctx: Context) -> None:
         if side.add(item, BUFFER_CAP):
             ctx.count("buffer_full")
-        state.wake_by(item.time + self.decide_ms)
+        if item.time + self.decide_ms < state.wake:
+            state.wake = item.time + self.decide_ms
 
     def on_wake(self, state: PairingState, at: int, ctx: Context) -> None:
         """Decides on what is old enough that everything which bears on it has arrived."""

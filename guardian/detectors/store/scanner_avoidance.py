@@ -76,8 +76,8 @@ class ScannerAvoidance(Detector[KeyState]):
         name = found.get("product_name")
         item = f"{found['sku']} ({name})" if name else found["sku"]
         who = f" while customer {found['customer_id']} was paying" if "customer_id" in found else ""
-        seen = ", the camera saw it too," if "camera_confidence" in found else ""
-        return f"{item} {passed}{who}{seen} and was not paid for."
+        seen = " The camera saw it too." if "camera_confidence" in found else ""
+        return f"{item} {passed}{who} and was not paid for.{seen}"
 
 
 def _unpaid_at(event: Event) -> str | None:

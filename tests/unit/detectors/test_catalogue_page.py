@@ -8,4 +8,6 @@ PAGE = Path(__file__).parents[3] / "docs" / "detectors.md"
 
 
 def test_the_page_is_up_to_date() -> None:
-    assert PAGE.read_text("utf-8") == catalogue_markdown(), "run: guardian detectors --markdown > docs/detectors.md"
+    assert PAGE.read_text("utf-8") == catalogue_markdown(), (
+        "run: guardian detectors --markdown > docs/detectors.md"
+    )

@@ -14,7 +14,6 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
-from simulators.store import StoreConfig, simulate_store
 
 from guardian.adapters.embedded.files import FileSource, find_catalogue, find_recordings
 from guardian.adapters.embedded.sqlite_store import SqliteStore
@@ -25,6 +24,7 @@ from guardian.engine.plan import Batch, Plan
 from guardian.runtime.composition import build_engine, load_catalogue
 from guardian.runtime.settings import Settings
 from guardian.runtime.worker import Worker
+from simulators.store import StoreConfig, simulate_store
 
 STEP = 100
 """Records handed over at a time."""

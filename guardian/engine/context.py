@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from datetime import tzinfo
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from guardian.alerts.model import Alert, DetectorRef, Severity, Status, Subject, alert_id
+from guardian.engine.about import About
 from guardian.engine.plan import HistoryRow
 from guardian.events.model import Event
 from guardian.events.times import format_time
 from guardian.events.topics import FRAUD_ALERTS
-
-if TYPE_CHECKING:
-    from guardian.engine.detector import About
 
 
 class Place(NamedTuple):

@@ -11,7 +11,8 @@ from typing import Any, ClassVar, Generic, TypeVar
 
 import msgspec
 
-from guardian.alerts.model import Alert, Severity
+from guardian.alerts.model import Alert
+from guardian.engine.about import About
 from guardian.engine.context import Context
 from guardian.engine.state import KeyState
 from guardian.events.model import Event
@@ -21,26 +22,6 @@ S = TypeVar("S", bound=KeyState)
 
 class TimeSettingsError(ValueError):
     """A detector's window, retention and lateness contradict each other."""
-
-
-class About(msgspec.Struct, frozen=True, kw_only=True):
-    """What people need to know of a detector; the catalogue in the docs is generated from it.
-
-    id: stable over versions; the type of the alerts for a detector that raises some.
-    version: raised whenever the same events may lead to another decision.
-    severities: what each severity it can give stands for.
-    blind_spots: what it cannot see, said honestly.
-    runbook: what a person should do, most urgent first.
-    """
-
-    id: str
-    version: int
-    title: str
-    description: str
-    subject: str
-    severities: dict[Severity, str] = {}
-    blind_spots: str = ""
-    runbook: tuple[str, ...] = ()
 
 
 class Input(msgspec.Struct, frozen=True):

@@ -6,8 +6,9 @@ from collections.abc import Callable
 
 from guardian.alerts.model import Alert, Severity
 from guardian.detectors.store.item_pairing import CHECKOUT_MISFITS
+from guardian.engine.about import About
 from guardian.engine.context import Context
-from guardian.engine.detector import About, Detector, Input
+from guardian.engine.detector import Detector, Input
 from guardian.engine.state import KeyState
 from guardian.events.catalogue import Catalogue
 from guardian.events.model import Event

@@ -8,8 +8,9 @@ from typing import Any
 import msgspec
 
 from guardian.alerts.model import Alert, Severity
+from guardian.engine.about import About
 from guardian.engine.context import Context
-from guardian.engine.detector import About, Detector, Input, TimeSettingsError
+from guardian.engine.detector import Detector, Input, TimeSettingsError
 from guardian.engine.state import KeyState
 from guardian.events.model import Event
 from guardian.events.topics import FRAUD_ALERTS, QUEUE

@@ -11,8 +11,9 @@ from collections.abc import Callable, Collection
 import msgspec
 
 from guardian.alerts.model import Alert, Severity, Status
+from guardian.engine.about import About
 from guardian.engine.context import Context
-from guardian.engine.detector import About, Detector, Input
+from guardian.engine.detector import Detector, Input
 from guardian.engine.state import KeyState
 from guardian.events.model import Event
 from guardian.events.topics import FRAUD_ALERTS, POS, SNAPSHOTS

@@ -19,8 +19,9 @@ from collections.abc import Sequence
 
 import msgspec
 
+from guardian.engine.about import About
 from guardian.engine.context import Context
-from guardian.engine.detector import About, Detector, Input, TimeSettingsError
+from guardian.engine.detector import Detector, Input, TimeSettingsError
 from guardian.engine.state import NEVER, KeyState
 from guardian.engine.windows.join import JoinBuffer, match_nearest
 from guardian.events.catalogue import Catalogue

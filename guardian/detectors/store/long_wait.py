@@ -9,8 +9,9 @@ import msgspec
 
 from guardian.alerts.model import Alert, Severity
 from guardian.detectors.episodic import EpisodeState, EpisodicDetector
+from guardian.engine.about import About
 from guardian.engine.context import Context
-from guardian.engine.detector import About, Input
+from guardian.engine.detector import Input
 from guardian.engine.windows.episode import Episode
 from guardian.events.model import Event
 from guardian.events.store import ACTIVE

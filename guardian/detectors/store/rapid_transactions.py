@@ -12,8 +12,9 @@ import msgspec
 
 from guardian.alerts.model import Alert, Severity
 from guardian.detectors.store.checkout_session import CheckoutSession
+from guardian.engine.about import About
 from guardian.engine.context import Context
-from guardian.engine.detector import About, Detector, Input
+from guardian.engine.detector import Detector, Input
 from guardian.engine.state import KeyState
 from guardian.engine.windows.distinct import DistinctCounter
 from guardian.events.model import Event

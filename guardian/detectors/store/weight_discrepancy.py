@@ -7,8 +7,9 @@ from collections.abc import Callable
 import msgspec
 
 from guardian.alerts.model import Alert, Severity
+from guardian.engine.about import About
 from guardian.engine.context import Context
-from guardian.engine.detector import About, Detector, Input
+from guardian.engine.detector import Detector, Input
 from guardian.engine.state import KeyState
 from guardian.events.catalogue import Catalogue
 from guardian.events.model import Event

@@ -8,8 +8,9 @@ import msgspec
 import pytest
 
 from guardian.alerts.model import Severity
+from guardian.engine.about import About
 from guardian.engine.context import Context
-from guardian.engine.detector import About, Detector, Input
+from guardian.engine.detector import Detector, Input
 from guardian.engine.state import KeyState
 from guardian.events.model import Event
 from guardian.events.topics import INVENTORY_PHYSICAL, POS, TOPICS

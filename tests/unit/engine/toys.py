@@ -10,8 +10,9 @@ from typing import Any, NamedTuple
 import msgspec
 
 from guardian.alerts.model import Alert, Severity
+from guardian.engine.about import About
 from guardian.engine.context import Context
-from guardian.engine.detector import About, Detector, Input
+from guardian.engine.detector import Detector, Input
 from guardian.engine.engine import Engine
 from guardian.engine.plan import Batch, Plan
 from guardian.engine.state import KeyState

@@ -101,6 +101,7 @@ def print_summary(console: Console, store: StateStore, seconds: float | None = N
         ("quarantined", counters.get("quarantined", 0)),
         ("duplicates skipped by detectors", _total(counters, ".duplicates")),
         ("failed in a detector", _total(counters, ".failed")),
+        ("states dropped for a cap", counters.get("states_dropped", 0)),
     ):
         records.add_row(title, f"{number:,}", style="dim" if not number else "")
     console.print(records)

@@ -34,6 +34,9 @@ from guardian.runtime.worker import Worker
 
 log = structlog.get_logger()
 
+SHOWN_KEPT = 10_000
+"""Alerts remembered as shown already."""
+
 
 def run_command(
     follow: Annotated[
@@ -65,6 +68,8 @@ def run_command(
     def show(plan: Plan) -> None:
         for alert in plan.alerts.values():
             state = alert.status.value, alert.severity.value
+            if len(shown) > SHOWN_KEPT:
+                shown.clear()
             if shown.get(alert.alert_id) != state:  # a growing episode is not news every second
                 shown[alert.alert_id] = state
                 console.print(alert_row(alert))

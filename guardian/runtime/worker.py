@@ -14,9 +14,9 @@ from guardian.runtime.state_cache import StateCache
 
 log = structlog.get_logger()
 
-SWEEP_EVERY = 64
-"""Commits between two looks for expired states."""
-SWEEP_LIMIT = 2_000
+SWEEP_EVERY = 16
+"""Commits between two looks for expired states; one after the other while there is more to delete."""
+SWEEP_LIMIT = 10_000
 """States deleted at most in one sweep, so that no commit waits long."""
 ATTEMPTS = 10
 """Times a batch is decided again when others keep changing its states."""
@@ -31,6 +31,8 @@ class Worker:
         self._cache = StateCache(store, cache_limit)
         self._caps = {detector.about.id: detector.max_keys for detector in engine.detectors}
         self._commits = 0
+        self._dropped = 0
+        """States dropped for their cap, and not counted in a plan yet."""
         if watermark := store.watermark():
             engine.restore(watermark)
 
@@ -51,6 +53,8 @@ class Worker:
             before = copy.copy(self.engine.watermark)
             try:
                 plan = decide()
+                if self._dropped:
+                    plan.counters["states_dropped"] += self._dropped
                 self.store.commit(plan)
             except Conflict as conflict:
                 # Another worker was faster. Its states are newer: take those and decide again.
@@ -64,6 +68,7 @@ class Worker:
                 self.engine.watermark = before
                 raise
             self._cache.committed(plan)
+            self._dropped = 0
             for failure in plan.failures:
                 log.error(
                     "detector_failed",
@@ -73,17 +78,20 @@ class Worker:
                     error=failure.error,
                 )
             self._commits += 1
-            if self._commits % SWEEP_EVERY == 0:
-                self._sweep()
+            if self._commits >= SWEEP_EVERY and self._sweep():
+                self._commits = 0
             return plan
         raise RuntimeError(f"a batch could not be committed in {ATTEMPTS} attempts: states keep changing")
 
-    def _sweep(self) -> None:
+    def _sweep(self) -> bool:
+        """Deletes expired states, and those beyond a cap. True when nothing is left to delete."""
         watermark = self.engine.watermark.value
         self._cache.forget_expired(watermark)
-        _, dropped = self.store.sweep(watermark, self._caps, SWEEP_LIMIT)
+        expired, dropped = self.store.sweep(watermark, self._caps, SWEEP_LIMIT)
         if dropped:
             log.warning(
                 "states_dropped_for_cap", number=len(dropped), detectors=sorted({d for d, _ in dropped})
             )
             self._cache.forget(dropped)
+            self._dropped += len(dropped)
+        return expired + len(dropped) < SWEEP_LIMIT

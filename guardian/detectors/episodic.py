@@ -72,7 +72,7 @@ class EpisodicDetector(Detector[E], Generic[E]):
         changed = episodes.signal(time, value, ref, self.quiet_ms, max(ctx.now, time), start, count)
         if changed is not None:
             self._tell(state, changed, ctx, ongoing=True)
-        state.wake_by(episodes.next_due(self.quiet_ms))
+        state.wake = episodes.next_due(self.quiet_ms)
 
     def on_wake(self, state: E, at: int, ctx: Context) -> None:
         closed, opened = state.episodes.close_by(at, self.quiet_ms)
@@ -80,7 +80,7 @@ class EpisodicDetector(Detector[E], Generic[E]):
             self._tell(state, closed, ctx, ongoing=False)
         if opened is not None:
             self._tell(state, opened, ctx, ongoing=True)
-        state.wake_by(state.episodes.next_due(self.quiet_ms))
+        state.wake = state.episodes.next_due(self.quiet_ms)
 
     def _tell(self, state: E, episode: Episode, ctx: Context, *, ongoing: bool) -> None:
         ctx.alert(

@@ -111,7 +111,7 @@ class RapidTransactions(Detector[SessionState]):
                 ended_at=time,
             )
         session.add(time, sale)
-        state.wake_by(session.ended_at + self.quiet_ms + 1)
+        state.wake = session.ended_at + self.quiet_ms + 1  # later with every sale: one wake-up a session
         state.scans.add(f"{sale.sku}@{time}", time, self.window_ms, self.lateness_ms, cap=100)
         if len(state.scans.latest) >= self.params.min_scans:
             fullest = state.scans.fullest(time, self.window_ms)
@@ -159,11 +159,7 @@ class RapidTransactions(Detector[SessionState]):
 
     def on_wake(self, state: SessionState, at: int, ctx: Context) -> None:
         session = state.session
-        if session is None:
-            return
-        if session.ended_at + self.quiet_ms >= at:
-            state.wake_by(session.ended_at + self.quiet_ms + 1)
-        else:
+        if session is not None:
             self._close(state, session, ctx)
 
     def _close(self, state: SessionState, session: CheckoutSession, ctx: Context) -> None:

@@ -181,14 +181,21 @@ class Runner:
             entry = states.create(self.id, key)
         if entry.state is None:
             data = entry.data
-            if data is not None and data[:1] == self._prefix:
-                entry.state = self._decode(memoryview(data)[1:])
-            else:
-                if data is not None:  # written by a version of the detector whose state we cannot read
-                    self._context.count("state_reset")
-                entry.state = self._new_state()
+            entry.state = self._new_state() if data is None else self._read(data)
             entry.data = None
         return entry
+
+    def _read(self, data: bytes) -> KeyState:
+        """The stored state; a new one, counted, if it is of another version or damaged."""
+        if data[:1] == self._prefix:
+            try:
+                state: KeyState = self._decode(memoryview(data)[1:])
+            except msgspec.DecodeError:
+                pass
+            else:
+                return state
+        self._context.count("state_reset")
+        return self._new_state()
 
     def _apply(self, entry: Entry, items: Sequence[Item]) -> None:
         state = entry.state

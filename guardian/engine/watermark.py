@@ -66,6 +66,8 @@ class Watermark(msgspec.Struct, array_like=True):
                 if mark < floor:
                     mark = floor
             else:
+                if time < mark:
+                    late += 1
                 if witnesses and abs(time - witnessed) <= jump:
                     if event.id is None or event.id not in self.witness_ids:
                         self.witness_ids = (*self.witness_ids, event.id or "")

@@ -78,8 +78,16 @@ class Worker:
                     error=failure.error,
                 )
             self._commits += 1
-            if self._commits >= SWEEP_EVERY and self._sweep():
-                self._commits = 0
+            if self._commits >= SWEEP_EVERY:
+                try:
+                    swept = self._sweep()
+                except Exception as error:
+                    # The batch is stored; cleaning up can wait for the next one.
+                    log.error("sweep_failed", error=f"{type(error).__name__}: {error}")
+                    self._cache.forget()
+                    swept = True
+                if swept:
+                    self._commits = 0
             return plan
         raise RuntimeError(f"a batch could not be committed in {ATTEMPTS} attempts: states keep changing")
 

@@ -22,6 +22,8 @@ class Episode(msgspec.Struct, array_like=True):
     refs: list[str]
 
 
+MAX_AHEAD = 8
+
 MAX_REFS = 20
 """Event references kept for evidence, the earliest to arrive."""
 
@@ -41,6 +43,8 @@ class Episodes(msgspec.Struct, array_like=True):
     closed_end: int = -NEVER
     """End of the episode before."""
     waiting: list[Signal] = msgspec.field(default_factory=list)
+    ahead: list[Episode] = msgspec.field(default_factory=list)
+    """Episodes that have begun and lie after the current one."""
 
     def signal(
         self,
@@ -56,7 +60,8 @@ class Episodes(msgspec.Struct, array_like=True):
 
         start, count: for a signal that stands for several events, when the first was and how many; they tell
         when the signal opens an episode. One that extends an episode counts for one event more.
-        A signal so late that the episode it belonged to is closed changes nothing.
+        A signal so late that the episode it belonged to is closed changes nothing, nor does one before more
+        than `MAX_AHEAD` episodes, which takes as many wrong clocks.
         """
         current = self.current
         start = time if start is None else start
@@ -69,7 +74,12 @@ class Episodes(msgspec.Struct, array_like=True):
             self.waiting.append((time, value, ref, start, count))
             return None
         if time < current.start - gap_ms:
-            return None
+            if time <= self.closed_end + gap_ms or len(self.ahead) >= MAX_AHEAD:
+                return None
+            # The current episode lies ahead, as a wrong clock makes it: this one comes first.
+            self.ahead.append(current)
+            self.current = Episode(time, start, time, count, value, now, [ref])
+            return self.current
         _extend(current, time, value, ref)
         for one in sorted(self.waiting):
             if one[0] > current.end + gap_ms:
@@ -91,13 +101,19 @@ class Episodes(msgspec.Struct, array_like=True):
         if current is None or current.end + gap_ms >= watermark:
             return None, None
         self.closed_end = current.end
-        self.current = None
+        self.current = min(self.ahead, key=_start, default=None)
+        if self.current is not None:
+            self.ahead.remove(self.current)
         opened = None
         waiting, self.waiting = sorted(self.waiting), []
         for time, value, ref, start, count in waiting:
             changed = self.signal(time, value, ref, gap_ms, max(watermark, time), start, count)
             opened = opened or changed
         return current, opened
+
+
+def _start(episode: Episode) -> int:
+    return episode.start
 
 
 def _extend(episode: Episode, time: int, value: float, ref: str) -> None:

@@ -122,10 +122,19 @@ def test_a_signal_too_late_for_its_episode_changes_nothing() -> None:
     before = stored(episodes)
     assert episodes.signal(GAP - 1, 1.0, "b", GAP, 0) is None
     assert episodes == before
-    episodes.signal(100 * GAP, 1.0, "c", GAP, 0)
-    before = stored(episodes)
-    assert episodes.signal(50 * GAP, 1.0, "d", GAP, 0) is None
-    assert episodes == before
+
+
+def test_an_episode_of_a_wrong_clock_hides_no_other() -> None:
+    """One signal from far ahead does not move the watermark, so what comes after it is not late."""
+    episodes, closed = Episodes(), []
+    for time in (100 * GAP, 0, GAP, 5 * GAP):
+        episodes.signal(time, 1.0, str(time), GAP, time)
+        episodes = stored(episodes)
+    while (due := episodes.next_due(GAP)) < NEVER:
+        done, _ = episodes.close_by(due, GAP)
+        assert done is not None
+        closed.append((done.start, done.end, done.count))
+    assert closed == [(0, GAP, 2), (5 * GAP, 5 * GAP, 1), (100 * GAP, 100 * GAP, 1)]
 
 
 def test_nothing_closes_before_its_time() -> None:

@@ -24,12 +24,11 @@ import psutil
 from guardian.adapters.embedded.files import FileSource, find_catalogue, find_recordings
 from guardian.adapters.embedded.memory_queue import MemoryQueue
 from guardian.adapters.embedded.sqlite_store import SqliteStore
-from guardian.cli.options import decoder_now
 from guardian.detectors.registry import REGISTRY, Site, build
 from guardian.engine.engine import Engine
 from guardian.engine.plan import Batch
 from guardian.events.model import Event
-from guardian.runtime.composition import build_engine, load_catalogue
+from guardian.runtime.composition import build_engine, decoder_now, load_catalogue
 from guardian.runtime.settings import Settings
 from guardian.runtime.state_cache import StateCache
 from guardian.runtime.worker import Worker

@@ -18,10 +18,9 @@ from rich.text import Text
 from guardian.adapters.embedded.files import FileSource, find_catalogue, find_recordings
 from guardian.adapters.embedded.sqlite_store import SqliteStore
 from guardian.alerts.model import Alert
-from guardian.cli.options import decoder_now
 from guardian.cli.output import COLOURS, alert_row, print_summary
 from guardian.engine.plan import Batch, Plan
-from guardian.runtime.composition import build_engine, load_catalogue
+from guardian.runtime.composition import build_engine, decoder_now, load_catalogue
 from guardian.runtime.settings import Settings
 from guardian.runtime.worker import Worker
 from simulators.store import StoreConfig, simulate_store

@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from guardian.detectors.registry import REGISTRY, Entry, Site
+from guardian.detectors.registry import REGISTRY, Registered, Site
 from guardian.events.catalogue import Catalogue
 
 
@@ -64,10 +64,10 @@ def catalogue_markdown() -> str:
     return "\n".join(parts)
 
 
-def _parameters(entry: Entry) -> list[tuple[str, Any]]:
+def _parameters(entry: Registered) -> list[tuple[str, Any]]:
     return [(field.name, field.default) for field in msgspec.structs.fields(entry.params)]
 
 
-def _inputs(entry: Entry) -> Any:
+def _inputs(entry: Registered) -> Any:
 
     return entry.build(entry.params(), Site(Catalogue.empty(), 5_000)).inputs

@@ -15,8 +15,7 @@ from rich.table import Table
 from guardian.adapters.embedded.files import FileSource, find_catalogue, find_recordings
 from guardian.adapters.embedded.sqlite_store import SqliteStore
 from guardian.alerts.render import alert_document
-from guardian.cli.options import decoder_now
-from guardian.runtime.composition import build_engine, load_catalogue
+from guardian.runtime.composition import build_engine, decoder_now, load_catalogue
 from guardian.runtime.replay import replay
 from guardian.runtime.settings import Settings
 from guardian.runtime.worker import Worker

@@ -13,17 +13,10 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 
 from guardian.adapters.embedded.files import FileSource, find_catalogue, find_recordings
 from guardian.adapters.embedded.sqlite_store import SqliteStore
-from guardian.cli.options import (
-    CatalogOption,
-    SettingsOption,
-    SiteOption,
-    ZoneOption,
-    decoder_now,
-    site_settings,
-)
+from guardian.cli.options import CatalogOption, SettingsOption, SiteOption, ZoneOption, site_settings
 from guardian.cli.output import print_summary, write_results
 from guardian.engine.plan import Plan
-from guardian.runtime.composition import build_engine, load_catalogue, site_zone
+from guardian.runtime.composition import build_engine, decoder_now, load_catalogue, site_zone
 from guardian.runtime.replay import BATCH, replay
 from guardian.runtime.settings import SettingsError
 from guardian.runtime.worker import Worker

@@ -15,19 +15,11 @@ from guardian.adapters.embedded.files import find_catalogue, find_recordings
 from guardian.adapters.embedded.follow import FollowSource
 from guardian.adapters.embedded.sqlite_store import SqliteStore
 from guardian.adapters.embedded.tcp_feed import TcpFeedSource
-from guardian.cli.options import (
-    CatalogOption,
-    SettingsOption,
-    SiteOption,
-    ZoneOption,
-    decoder_now,
-    latest,
-    site_settings,
-)
+from guardian.cli.options import CatalogOption, SettingsOption, SiteOption, ZoneOption, site_settings
 from guardian.cli.output import alert_row, print_summary
 from guardian.engine.plan import Plan
 from guardian.ports import Source
-from guardian.runtime.composition import build_engine, load_catalogue
+from guardian.runtime.composition import build_engine, decoder_now, latest, load_catalogue
 from guardian.runtime.service import Service
 from guardian.runtime.settings import SettingsError
 from guardian.runtime.worker import Worker

@@ -37,7 +37,7 @@ class Site(msgspec.Struct, frozen=True):
     lateness_ms: int
 
 
-class Entry(msgspec.Struct, frozen=True):
+class Registered(msgspec.Struct, frozen=True):
     """A detector class, its parameters' type, and how the two become a detector."""
 
     detector: type[Detector[Any]]
@@ -45,27 +45,27 @@ class Entry(msgspec.Struct, frozen=True):
     build: Callable[[Any, Site], Detector[Any]]
 
 
-def _plain(detector: Any, params: type[msgspec.Struct]) -> Entry:
-    return Entry(detector, params, lambda given, site: detector(given, lateness_ms=site.lateness_ms))
+def _plain(detector: Any, params: type[msgspec.Struct]) -> Registered:
+    return Registered(detector, params, lambda given, site: detector(given, lateness_ms=site.lateness_ms))
 
 
-def _with_catalogue(detector: Any, params: type[msgspec.Struct]) -> Entry:
-    return Entry(
+def _with_catalogue(detector: Any, params: type[msgspec.Struct]) -> Registered:
+    return Registered(
         detector,
         params,
         lambda given, site: detector(given, catalogue=site.catalogue, lateness_ms=site.lateness_ms),
     )
 
 
-def _catalogue_only(detector: Any) -> Entry:
-    return Entry(
+def _catalogue_only(detector: Any) -> Registered:
+    return Registered(
         detector,
         Nothing,
         lambda given, site: detector(catalogue=site.catalogue, lateness_ms=site.lateness_ms),
     )
 
 
-REGISTRY: Mapping[str, Entry] = {
+REGISTRY: Mapping[str, Registered] = {
     entry.detector.about.id: entry
     for entry in (
         _with_catalogue(ItemPairing, ItemPairingParams),

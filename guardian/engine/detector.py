@@ -6,6 +6,7 @@ looks at no clock. See docs/adding-a-detector.md.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, Generic, TypeVar
 
@@ -43,7 +44,7 @@ class Input(msgspec.Struct, frozen=True):
     once: bool = True
 
 
-class Detector(Generic[S]):
+class Detector(ABC, Generic[S]):
     """Base of all detectors.
 
     A subclass sets the class attributes, calls `super().__init__`, and gives `inputs`, `span_ms`,
@@ -72,14 +73,14 @@ class Detector(Generic[S]):
             )
 
     @property
+    @abstractmethod
     def span_ms(self) -> int:
         """The longest event time between an event and a decision that still depends on it."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def inputs(self) -> tuple[Input, ...]:
         """The streams consumed."""
-        raise NotImplementedError
 
     def on_wake(self, state: S, at: int, ctx: Context) -> None:
         """Called once the watermark has passed the time asked for with `state.wake_by`.

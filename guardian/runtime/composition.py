@@ -1,7 +1,8 @@
-"""Puts the product together: which detectors, with which settings, over which store."""
+"""Puts the product together: which detectors, with which settings, and what decodes for them."""
 
 from __future__ import annotations
 
+import time
 from datetime import tzinfo
 from pathlib import Path
 
@@ -11,10 +12,13 @@ import structlog
 from guardian.detectors.registry import Site, build
 from guardian.engine.engine import Engine
 from guardian.events.catalogue import Catalogue, CatalogueError
-from guardian.events.times import parse_zone
+from guardian.events.decode import Decoder
+from guardian.events.times import TimeParser, parse_zone
 from guardian.runtime.settings import Settings, SettingsError
 
 log = structlog.get_logger()
+
+DAY_MS = 86_400_000
 
 
 def load_catalogue(path: Path | None) -> Catalogue:
@@ -45,3 +49,14 @@ def build_engine(settings: Settings, catalogue: Catalogue) -> Engine:
     except (msgspec.ValidationError, KeyError, ValueError) as error:
         raise SettingsError(f"detectors: {error}") from error
     return Engine(detectors, site=settings.site, lateness_ms=settings.lateness_ms, zone=site_zone(settings))
+
+
+def decoder_now(settings: Settings) -> tuple[Decoder, TimeParser]:
+    """A decoder that takes times up to a day from now, and its parser, to move that limit along."""
+    times = TimeParser(site_zone(settings), latest())
+    return Decoder(times), times
+
+
+def latest() -> int:
+    """The latest event time that is believed, epoch ms: no clock is more than a day ahead by honest means."""
+    return int(time.time() * 1000) + DAY_MS

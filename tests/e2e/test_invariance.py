@@ -15,11 +15,10 @@ from hypothesis import HealthCheck, Phase, given, settings, strategies as st
 from guardian.adapters.embedded.files import FileSource, find_catalogue, find_recordings
 from guardian.adapters.embedded.sqlite_store import SqliteStore
 from guardian.alerts.render import alert_line
-from guardian.cli.options import decoder_now
 from guardian.engine.plan import Batch
 from guardian.events.catalogue import Catalogue
 from guardian.events.model import Event
-from guardian.runtime.composition import build_engine, load_catalogue
+from guardian.runtime.composition import build_engine, decoder_now, load_catalogue
 from guardian.runtime.settings import Settings
 from guardian.runtime.worker import Worker
 

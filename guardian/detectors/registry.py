@@ -22,8 +22,14 @@ from guardian.detectors.store.scanner_avoidance import ScannerAvoidance
 from guardian.detectors.store.staffing_need import StaffingNeed, StaffingNeedParams
 from guardian.detectors.store.system_crash import SystemCrash, SystemCrashParams
 from guardian.detectors.store.weight_discrepancy import WeightDiscrepancy, WeightDiscrepancyParams
+from guardian.detectors.warehouse.marker_conduct import MarkerConduct, MarkerConductParams
+from guardian.detectors.warehouse.mass_shipment_fraud import MassShipmentFraud, MassShipmentFraudParams
+from guardian.detectors.warehouse.shipment_tracking import ShipmentTracking, ShipmentTrackingParams
+from guardian.detectors.warehouse.shipped_but_present import ShippedButPresent, ShippedButPresentParams
 from guardian.engine.detector import Detector
 from guardian.events.catalogue import Catalogue
+from guardian.events.hours import Hours
+from guardian.qr.verify import Verifier
 
 
 class Nothing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -31,10 +37,15 @@ class Nothing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Site(msgspec.Struct, frozen=True):
-    """What detectors may need to know of the site besides their own parameters."""
+    """What detectors may need to know of the site besides their own parameters.
+
+    codes: verifies product codes; None: the site has none of its own keys, so nothing can be verified.
+    """
 
     catalogue: Catalogue
     lateness_ms: int
+    hours: Hours = Hours()
+    codes: Verifier | None = None
 
 
 class Registered(msgspec.Struct, frozen=True):
@@ -54,6 +65,14 @@ def _with_catalogue(detector: Any, params: type[msgspec.Struct]) -> Registered:
         detector,
         params,
         lambda given, site: detector(given, catalogue=site.catalogue, lateness_ms=site.lateness_ms),
+    )
+
+
+def _with_hours(detector: Any, params: type[msgspec.Struct]) -> Registered:
+    return Registered(
+        detector,
+        params,
+        lambda given, site: detector(given, hours=site.hours, lateness_ms=site.lateness_ms),
     )
 
 
@@ -80,6 +99,10 @@ REGISTRY: Mapping[str, Registered] = {
         _plain(StaffingNeed, StaffingNeedParams),
         _plain(CheckoutStationAction, CheckoutStationActionParams),
         _plain(RapidTransactions, RapidTransactionsParams),
+        _plain(ShipmentTracking, ShipmentTrackingParams),
+        _with_hours(MarkerConduct, MarkerConductParams),
+        _plain(MassShipmentFraud, MassShipmentFraudParams),
+        _plain(ShippedButPresent, ShippedButPresentParams),
     )
 }
 """By id, in the order people meet them."""

@@ -13,7 +13,9 @@ from guardian.detectors.registry import Site, build
 from guardian.engine.engine import Engine
 from guardian.events.catalogue import Catalogue, CatalogueError
 from guardian.events.decode import Decoder
+from guardian.events.hours import Hours, HoursError
 from guardian.events.times import TimeParser, parse_zone
+from guardian.qr.verify import Verifier
 from guardian.runtime.settings import Settings, SettingsError
 
 log = structlog.get_logger()
@@ -42,10 +44,23 @@ def site_zone(settings: Settings) -> tzinfo:
         raise SettingsError(f"zone: {error}") from error
 
 
-def build_engine(settings: Settings, catalogue: Catalogue) -> Engine:
-    """An engine with all detectors, set up for the site. Raises SettingsError."""
+def site_hours(settings: Settings) -> Hours:
+    """The site's working hours. Raises SettingsError."""
+    given = settings.hours
     try:
-        detectors = build(Site(catalogue, settings.lateness_ms), settings.detectors)
+        return Hours(given.work, given.days, given.roster, site_zone(settings))
+    except HoursError as error:
+        raise SettingsError(f"hours: {error}") from error
+
+
+def build_engine(settings: Settings, catalogue: Catalogue, codes: Verifier | None = None) -> Engine:
+    """An engine with all detectors, set up for the site. Raises SettingsError.
+
+    codes: verifies product codes, see `load_codes`; without it only what needs no key is judged.
+    """
+    site = Site(catalogue, settings.lateness_ms, site_hours(settings), codes)
+    try:
+        detectors = build(site, settings.detectors)
     except (msgspec.ValidationError, KeyError, ValueError) as error:
         raise SettingsError(f"detectors: {error}") from error
     return Engine(detectors, site=settings.site, lateness_ms=settings.lateness_ms, zone=site_zone(settings))

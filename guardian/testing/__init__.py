@@ -11,8 +11,9 @@
 >>> [problem for way in WAYS for problem in problems(case, lambda: [LongQueue(lateness_ms=5_000)], way)]
 []
 
-`events.py` makes typed events from short rows, `cases.py` says what is expected, `ways.py` how the same
-events may arrive, `states.py` keeps states between batches as a store would, `play.py` runs it all.
+`events.py` makes a store's typed events from short rows, `warehouse.py` a warehouse's; `cases.py` says what
+is expected, `ways.py` how the same events may arrive, `states.py` keeps states between batches as a store
+would, `play.py` runs it all.
 """
 
 from guardian.testing.cases import Case, Finding, Kind
@@ -31,6 +32,7 @@ from guardian.testing.events import (
 )
 from guardian.testing.play import Detectors, Outcome, play, problems
 from guardian.testing.states import MemoryStates
+from guardian.testing.warehouse import activity, booked, departure, post, regenerated, scan, shelf
 from guardian.testing.ways import IN_ONE_BATCH, WAYS, Way
 
 __all__ = [
@@ -43,17 +45,24 @@ __all__ = [
     "MemoryStates",
     "Outcome",
     "Way",
+    "activity",
     "at",
+    "booked",
     "crash",
+    "departure",
     "event",
     "heartbeat",
     "heartbeats",
     "play",
+    "post",
     "problems",
     "queue",
     "read",
     "read_error",
+    "regenerated",
     "sale",
+    "scan",
+    "shelf",
     "snapshot",
     "view",
 ]

@@ -8,8 +8,9 @@ from typing import Protocol
 import msgspec
 
 from guardian.alerts.model import Alert, Workflow
-from guardian.engine.plan import Batch, Plan
+from guardian.engine.plan import Batch, HistoryRow, Plan
 from guardian.events.model import Rejected
+from guardian.qr.keys import KeyRing
 
 
 class Conflict(Exception):
@@ -45,13 +46,21 @@ class StateStore(Protocol):
     def load_many(self, keys: Iterable[tuple[str, str]]) -> dict[tuple[str, str], StoredState]:
         """Those of the states that exist."""
 
+    def keys(self, detector: str) -> list[str]:
+        """The keys of every state of a detector, for callers who want to know what has none.
+
+        That holds as long as this store is the only one that writes. Once somebody else has, the next
+        `commit` raises `Conflict`, and from then on the caller has to ask for each key.
+        """
+
     def due(self, until: int) -> list[tuple[str, str]]:
         """(detector, key) of every state whose wake-up is at `until` or before."""
 
     def commit(self, plan: Plan) -> None:
         """Writes the whole plan or, raising `Conflict`, nothing of it.
 
-        A state write with version 0 creates; with version n it replaces version n and stores n + 1.
+        A state write with version 0 creates; with version n it replaces version n and stores n + 1. States
+        the plan leaves unchanged must still be of the version it says.
         Alerts replace what the machine has said before, and leave alone what people have done.
         """
 
@@ -71,11 +80,31 @@ class StateStore(Protocol):
     def alerts(self) -> Iterator[StoredAlert]:
         """Every alert, by event time and id."""
 
+    def history(self, kind: str) -> Iterator[HistoryRow]:
+        """Every row of a kind as it was kept last, by id. What is in a row is plain JSON."""
+
     def quarantine(self) -> Iterator[Rejected]:
         """Every quarantined record, in order of arrival."""
 
     def close(self) -> None:
         """Releases everything. Committed data stays."""
+
+
+class KeyStoreError(Exception):
+    """The key ring cannot be loaded or saved. Says where and why, and shows nothing of it."""
+
+
+class KeyStore(Protocol):
+    """Keeps the private key ring that product codes are signed with."""
+
+    def load(self) -> KeyRing:
+        """The ring as it is stored. Raises KeyStoreError if there is none, or it is not safe where it is."""
+
+    def save(self, ring: KeyRing) -> None:
+        """Replaces what this store has loaded last, or creates the ring if it has loaded none.
+
+        All of it or, raising KeyStoreError, nothing: also when somebody else has changed the ring since.
+        """
 
 
 class Source(Protocol):

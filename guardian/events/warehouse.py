@@ -11,6 +11,9 @@ from guardian.events.fields import MAX_ENTRIES, SHORT_FOR, Id, Kilograms, Label,
 
 QR_SCANNED: Literal["qr_scanned"] = "qr_scanned"
 QR_REGENERATED: Literal["qr_regenerated"] = "qr_regenerated"
+QR_ISSUED: Literal["qr_issued"] = "qr_issued"
+QR_CONSUMED: Literal["qr_consumed"] = "qr_consumed"
+QR_REVOKED: Literal["qr_revoked"] = "qr_revoked"
 
 IN_STOCK: Literal["in_stock"] = "in_stock"
 SHIPPED: Literal["shipped"] = "shipped"
@@ -19,10 +22,13 @@ DELIVERED: Literal["delivered"] = "delivered"
 
 
 class QrScan(Struct, frozen=True, gc=False):
-    """`qr-code-scans`: a product's code was scanned, or printed anew.
+    """`qr-code-scans`: a product's code was issued, scanned, printed anew, used up or revoked.
 
-    Promised beyond the types: a scan has qr_data (the scanned text) or qr_id, and a scanner_id; a
-    regeneration has generated_by (an employee), and may lack the others since nothing was scanned.
+    qr_data: the text of the code. qr_id: its serial. generated_by: the person who did it.
+
+    Promised beyond the types: a scan has qr_data or qr_id, and a scanner_id; a regeneration has
+    generated_by (an employee), and may lack the others since nothing was scanned. An issue has
+    qr_data. What uses a code up or revokes it has qr_data or qr_id.
     """
 
     product_id: Id
@@ -31,7 +37,7 @@ class QrScan(Struct, frozen=True, gc=False):
     scanner_id: Id | None = None
     qr_data: Text | None = None
     qr_id: Id | None = None
-    action: Literal["qr_scanned", "qr_regenerated"] = "qr_scanned"
+    action: Literal["qr_scanned", "qr_regenerated", "qr_issued", "qr_consumed", "qr_revoked"] = "qr_scanned"
     generated_by: Id | None = None
     event_id: Id | None = None
 
@@ -93,8 +99,12 @@ def check_scan(scan: QrScan) -> Fault | None:
     if scan.action == QR_REGENERATED:
         if scan.generated_by is None:
             return fault_in("generated_by", "required when action is qr_regenerated, but missing")
+    elif scan.action == QR_ISSUED:
+        if scan.qr_data is None:
+            return fault_in("qr_data", "required when action is qr_issued, but missing")
     elif scan.qr_data is None and scan.qr_id is None:
-        return fault_in("qr_data", "qr_data or qr_id is required on a scan, but both are missing")
-    elif scan.scanner_id is None:
+        what = "a scan" if scan.action == QR_SCANNED else scan.action
+        return fault_in("qr_data", f"qr_data or qr_id is required on {what}, but both are missing")
+    elif scan.action == QR_SCANNED and scan.scanner_id is None:
         return fault_in("scanner_id", "required on a scan, but missing")
     return None

@@ -165,6 +165,16 @@ ROWS: dict[str, st.SearchStrategy[Row]] = {
             "generated_by": ids,
         },
         {"scanner_id": ids},
+    )
+    | _row(
+        {
+            "product_id": ids,
+            "location": ids,
+            "timestamp": times,
+            "action": st.sampled_from(["qr_issued", "qr_consumed", "qr_revoked"]),
+            "qr_data": ids,
+        },
+        {"qr_id": ids, "scanner_id": ids, "generated_by": ids},
     ),
     INVENTORY_DIGITAL: _row(
         {

@@ -295,13 +295,16 @@ def test_a_wrong_value_is_rejected_with_field_and_reason(
     assert outcome.raw == raw
 
 
-def test_a_scan_needs_a_code_and_a_scanner_and_a_regeneration_needs_its_author(decoder: Decoder) -> None:
+def test_each_action_on_a_code_needs_what_makes_it_usable(decoder: Decoder) -> None:
     scan = {"product_id": "A", "location": "L", "timestamp": NOON}
     for extra, field in (
         ({"scanner_id": "S"}, "qr_data"),
         ({"qr_data": "x"}, "scanner_id"),
         ({"qr_id": "x"}, "scanner_id"),
         ({"action": "qr_regenerated", "qr_id": "x", "scanner_id": "S"}, "generated_by"),
+        ({"action": "qr_issued", "qr_id": "x", "generated_by": "E7"}, "qr_data"),
+        ({"action": "qr_consumed", "scanner_id": "S"}, "qr_data"),
+        ({"action": "qr_revoked", "generated_by": "E7"}, "qr_data"),
     ):
         assert (
             rejected(decoder.decode_value(QR_SCANS, json.dumps(scan | extra).encode(), "f", 1)).field == field
@@ -310,6 +313,10 @@ def test_a_scan_needs_a_code_and_a_scanner_and_a_regeneration_needs_its_author(d
         {"qr_data": "x", "scanner_id": "S"},
         {"qr_id": "x", "scanner_id": "S"},
         {"action": "qr_regenerated", "generated_by": "E7"},
+        {"action": "qr_issued", "qr_data": "x"},
+        {"action": "qr_consumed", "qr_id": "x"},
+        {"action": "qr_consumed", "qr_data": "x", "scanner_id": "S"},
+        {"action": "qr_revoked", "qr_id": "x", "generated_by": "E7"},
     ):
         accepted(decoder.decode_value(QR_SCANS, json.dumps(scan | extra).encode(), "f", 1))
 

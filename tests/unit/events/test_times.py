@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
 from zoneinfo import ZoneInfo
 
@@ -100,6 +101,37 @@ SPELLINGS = [
     1_773_489_600_000,
     1_773_489_600_000.0,
 ]
+
+
+ODD: tuple[str | int | float, ...] = (
+    *(1_755_100_800_000, 1_755_100_800_000.0, "1755100800000", -1, "", float("nan")),
+    *("2025-03-30T02:00Z", "2025-03-30 02:00:00", "2025-03-30T01:59:61"),
+    *("2027-03-30T01:59:57", "1999-12-31T23:59:59Z"),
+)
+
+
+def neighbours() -> st.SearchStrategy[list[str | int | float]]:
+    """Times of a few seconds, as several producers write them; some are none."""
+    seconds = st.integers(0, 3).map(lambda second: f"2025-03-30T01:59:{57 + second:02}")
+    tails = st.sampled_from(["", "Z", ".5", ".250Z", ",123", "+02:00", ".999-00:30", " UTC", "x"])
+    odd: st.SearchStrategy[str | int | float] = st.sampled_from(ODD)
+    likely = st.builds("".join, st.tuples(seconds, tails))
+    return st.lists(likely | likely | likely | odd, max_size=12)
+
+
+@given(neighbours(), st.sampled_from(ZONES))
+def test_all_at_once_are_read_like_each_by_itself(raws: list[str | int | float], zone: ZoneInfo) -> None:
+    alone, together = TimeParser(zone, LATEST_MS), PARSERS[zone]
+
+    def read(parse: Callable[[], list[int]]) -> list[int] | None:
+        try:
+            return parse()
+        except TimeError:
+            return None
+
+    expected = read(lambda: [alone.parse(raw) for raw in raws])
+    assert read(lambda: together.parse_all(raws)) == expected
+    assert read(lambda: together.parse_all(raws)) == expected
 
 
 @pytest.mark.parametrize("written", SPELLINGS)

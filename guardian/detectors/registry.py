@@ -22,10 +22,27 @@ from guardian.detectors.store.scanner_avoidance import ScannerAvoidance
 from guardian.detectors.store.staffing_need import StaffingNeed, StaffingNeedParams
 from guardian.detectors.store.system_crash import SystemCrash, SystemCrashParams
 from guardian.detectors.store.weight_discrepancy import WeightDiscrepancy, WeightDiscrepancyParams
+from guardian.detectors.warehouse.after_hours_qr_manipulation import (
+    AfterHoursQrManipulation,
+    AfterHoursQrManipulationParams,
+)
+from guardian.detectors.warehouse.code_episodes import CodeEpisodeParams
+from guardian.detectors.warehouse.code_registry import CodeRegistry, CodeRegistryParams
+from guardian.detectors.warehouse.gradual_theft import GradualTheft, GradualTheftParams
+from guardian.detectors.warehouse.inventory_mismatch import InventoryMismatch, InventoryMismatchParams
 from guardian.detectors.warehouse.marker_conduct import MarkerConduct, MarkerConductParams
 from guardian.detectors.warehouse.mass_shipment_fraud import MassShipmentFraud, MassShipmentFraudParams
+from guardian.detectors.warehouse.qr_code_cloned import QrCodeCloned
+from guardian.detectors.warehouse.qr_code_tampering import QrCodeTampering
+from guardian.detectors.warehouse.qr_location_mismatch import QrLocationMismatch, QrLocationMismatchParams
+from guardian.detectors.warehouse.qr_mass_regeneration import QrMassRegeneration, QrMassRegenerationParams
+from guardian.detectors.warehouse.shelf_weight_mismatch import (
+    ShelfWeightMismatch,
+    ShelfWeightMismatchParams,
+)
 from guardian.detectors.warehouse.shipment_tracking import ShipmentTracking, ShipmentTrackingParams
 from guardian.detectors.warehouse.shipped_but_present import ShippedButPresent, ShippedButPresentParams
+from guardian.detectors.warehouse.threat_scores import ThreatScores, ThreatScoresParams
 from guardian.engine.detector import Detector
 from guardian.events.catalogue import Catalogue
 from guardian.events.hours import Hours
@@ -76,11 +93,27 @@ def _with_hours(detector: Any, params: type[msgspec.Struct]) -> Registered:
     )
 
 
+def _with_codes(detector: Any, params: type[msgspec.Struct]) -> Registered:
+    return Registered(
+        detector,
+        params,
+        lambda given, site: detector(given, codes=site.codes, lateness_ms=site.lateness_ms),
+    )
+
+
 def _catalogue_only(detector: Any) -> Registered:
     return Registered(
         detector,
         Nothing,
         lambda given, site: detector(catalogue=site.catalogue, lateness_ms=site.lateness_ms),
+    )
+
+
+def _with_alert_types(detector: Any, params: type[msgspec.Struct]) -> Registered:
+    return Registered(
+        detector,
+        params,
+        lambda given, site: detector(given, types=alert_types(), lateness_ms=site.lateness_ms),
     )
 
 
@@ -99,13 +132,28 @@ REGISTRY: Mapping[str, Registered] = {
         _plain(StaffingNeed, StaffingNeedParams),
         _plain(CheckoutStationAction, CheckoutStationActionParams),
         _plain(RapidTransactions, RapidTransactionsParams),
+        _with_codes(CodeRegistry, CodeRegistryParams),
+        _plain(QrCodeTampering, CodeEpisodeParams),
+        _plain(QrCodeCloned, CodeEpisodeParams),
+        _plain(QrLocationMismatch, QrLocationMismatchParams),
+        _plain(QrMassRegeneration, QrMassRegenerationParams),
+        _with_hours(AfterHoursQrManipulation, AfterHoursQrManipulationParams),
         _plain(ShipmentTracking, ShipmentTrackingParams),
         _with_hours(MarkerConduct, MarkerConductParams),
         _plain(MassShipmentFraud, MassShipmentFraudParams),
         _plain(ShippedButPresent, ShippedButPresentParams),
+        _plain(InventoryMismatch, InventoryMismatchParams),
+        _plain(GradualTheft, GradualTheftParams),
+        _with_catalogue(ShelfWeightMismatch, ShelfWeightMismatchParams),
+        _with_alert_types(ThreatScores, ThreatScoresParams),
     )
 }
 """By id, in the order people meet them."""
+
+
+def alert_types() -> list[str]:
+    """The types of all alerts that detectors raise."""
+    return [name for name, entry in REGISTRY.items() if entry.detector.about.severities]
 
 
 def build(

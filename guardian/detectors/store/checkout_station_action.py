@@ -120,48 +120,46 @@ class CheckoutStationAction(Detector[StationsState]):
         if time >= last:
             state.busy[station] = time
 
-    def _busy_by(self, state: StationsState, station: str, at: int) -> int:
-        last = state.busy[station]
-        return last if last <= at else state.before.get(station, last)
-
     def _on_need(self, state: StationsState, event: Event, ctx: Context) -> None:
         need: Alert = event.value
         if not need.evidence["ongoing"]:
             return
-        idle = [
-            station
-            for station in self._idle(state, need.started_at, 0)
-            if state.busy[station] < state.heard[station] and station != need.evidence["station_id"]
-        ]
-        closed = sorted(
-            station for station, at in state.heard.items() if need.started_at - at > self.silent_ms
-        )
-        candidates = [*closed, *idle]
-        self._advise(
-            ctx, OPEN, f"{OPEN}|{need.alert_id}", need.started_at, candidates[0] if candidates else None
-        )
+        at = need.started_at
+        closed = [station for station, heard in state.heard.items() if at - heard > self.silent_ms]
+        if closed:
+            best: str | None = min(closed)
+        else:
+            idle = (
+                station
+                for _, station in self._idle(state, at, 0)
+                if state.busy[station] < state.heard[station] and station != need.evidence["station_id"]
+            )
+            best = next(idle, None)
+        self._advise(ctx, OPEN, f"{OPEN}|{need.alert_id}", at, best)
 
     def on_wake(self, state: StationsState, at: int, ctx: Context) -> None:
         state.checked = at // self.check_ms
         if max(state.heard.values(), default=at) > at:
             state.wake_by(at + self.check_ms)
         idle = self._idle(state, at, self.idle_ms)
-        for station in idle[:-1]:  # the one that was busy last stays open
-            since = self._busy_by(state, station, at)
+        for since, station in idle[:-1]:  # the one that was busy last stays open
             if state.advised.get(station) != since:
                 state.advised[station] = since
                 self._advise(ctx, CLOSE, f"{CLOSE}|{station}|{since}", at, station)
 
-    def _idle(self, state: StationsState, at: int, for_ms: int) -> list[str]:
-        """Stations at work without customers for at least `for_ms`, the longest idle first."""
-        return sorted(
-            (
-                station
-                for station, heard in state.heard.items()
-                if at - heard <= self.silent_ms and at - self._busy_by(state, station, at) > for_ms
-            ),
-            key=lambda station: (self._busy_by(state, station, at), station),
-        )
+    def _idle(self, state: StationsState, at: int, for_ms: int) -> list[tuple[int, str]]:
+        """Stations at work without customers for at least `for_ms`, and since when, the earliest first."""
+        busy, before = state.busy, state.before
+        found = []
+        for station, heard in state.heard.items():
+            if at - heard <= self.silent_ms:
+                since = busy[station]
+                if since > at:
+                    since = before.get(station, since)
+                if at - since > for_ms:
+                    found.append((since, station))
+        found.sort()
+        return found
 
     def _advise(self, ctx: Context, action: str, episode: str, time: int, station: str | None) -> None:
         evidence: dict[str, Any] = {"action": action, "station_id": station}

@@ -282,8 +282,8 @@ class MassShipmentFraud(Detector[SiteState]):
         grown = len(products) - known.told
         if known.status == status and (grown == 0 or (status == Status.SUSPECTED and 0 < grown < TELL_EVERY)):
             return
-        if not reasons:
-            reasons = known.evidence.get("corroboration", {})
+        # Told of these articles alone; what corroborated the suspicion at first may be long ago.
+        reasons = self._corroboration(state, told) or known.evidence.get("corroboration", reasons)
         people = list(dict.fromkeys(mark.employee for mark in told))
         known.started, known.ended = told[0].time, told[-1].time
         known.status, known.told = status, len(products)

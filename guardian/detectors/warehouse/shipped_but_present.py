@@ -28,7 +28,7 @@ from guardian.events.warehouse import IN_STOCK
 SEPARATOR = "\x1f"
 
 SLACK_UNITS = 3
-"""Units a shelf may have had beyond the books before anything was marked: a miscount, not the goods."""
+"""So few units beyond the books may be a miscount, and not the goods."""
 
 
 class ShippedButPresentParams(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -53,12 +53,20 @@ class Reading(msgspec.Struct, array_like=True, frozen=True):
     ref: str
 
 
+class Slack(msgspec.Struct, array_like=True, frozen=True):
+    """Units a shelf has beyond the books all along. candidate: what it has had lately, since a time."""
+
+    units: int
+    candidate: int
+    since: int
+
+
 class Watch(msgspec.Struct, array_like=True):
     """One shipment's goods of this article.
 
     marks: the markings, by time. outcome: as `Marks.outcome`. truck_at: when its truck left.
     decided_at: when the outcome was known. first_seen, last_seen: sightings after the marking; units: most
-    seen beyond the books. gone: the shelf was seen without them. status: of the alert, None without one.
+    seen beyond the books. gone: the shelf was seen without most of them. status: of the alert, if any.
     """
 
     shipment: str
@@ -92,7 +100,7 @@ class PresenceState(KeyState):
 
     books: dict[str, tuple[int, int]] = msgspec.field(default_factory=dict)
     readings: dict[str, Reading] = msgspec.field(default_factory=dict)
-    slack: dict[str, int] = msgspec.field(default_factory=dict)
+    slack: dict[str, Slack] = msgspec.field(default_factory=dict)
     watches: list[Watch] = msgspec.field(default_factory=list)
 
 
@@ -206,7 +214,7 @@ class ShippedButPresent(Detector[PresenceState]):
         # A tag that is read is there, whatever the shelf counts.
         units = max(value.quantity, 1) if value.rfid_detected else value.quantity
         reading = state.readings[place] = Reading(place, time, units, value.rfid_detected, event.ref)
-        if not state.watches:
+        if all(watch.gone for watch in state.watches):
             self._note_slack(state, reading)
             return
         for watch in state.watches:
@@ -215,11 +223,18 @@ class ShippedButPresent(Detector[PresenceState]):
                 self._judge(watch, ctx)
 
     def _note_slack(self, state: PresenceState, reading: Reading) -> None:
-        books = state.books.get(reading.place)
-        if books is not None:
-            slack = min(max(reading.units - books[1], 0), SLACK_UNITS)
-            if slack != state.slack.get(reading.place, 0):
-                state.slack[reading.place] = slack
+        """Learns how many units the shelf has beyond the books while nothing is on its way out."""
+        if reading.place not in state.books:
+            return
+        beyond = min(max(reading.units - self._left_by_books(state, reading.place), 0), SLACK_UNITS)
+        known = state.slack.get(reading.place)
+        if known is None:
+            state.slack[reading.place] = Slack(beyond, beyond, reading.time)
+        elif known.candidate != beyond:
+            state.slack[reading.place] = Slack(known.units, beyond, reading.time)
+        elif known.units != beyond and reading.time - known.since >= self.sighting_ms:
+            # Goods picked a moment before they are booked do not change it.
+            state.slack[reading.place] = Slack(beyond, beyond, known.since)
 
     def _look(self, state: PresenceState, watch: Watch, reading: Reading) -> None:
         """Takes a reading into account, if it says anything about the goods of a watch."""
@@ -229,13 +244,14 @@ class ShippedButPresent(Detector[PresenceState]):
         marked_here = any(mark.location == place for mark in watch.marks)
         if not marked_here and place in state.books:
             return  # units of the same article that belong elsewhere
-        beyond = reading.units - self._left_by_books(state, place) - state.slack.get(place, 0)
+        slack = state.slack.get(place)
+        beyond = reading.units - self._left_by_books(state, place) - (slack.units if slack else 0)
         wanted = watch.quantity
         present = min(beyond, wanted) if wanted else beyond
-        if present <= 0:
+        if present <= 0 or present < min(wanted, SLACK_UNITS + 1):
             watch.gone = marked_here
             return
-        if not reading.seen or 2 * present < wanted:
+        if not reading.seen:
             return
         watch.first_seen = time if watch.first_seen is None else min(watch.first_seen, time)
         watch.last_seen = time if watch.last_seen is None else max(watch.last_seen, time)
@@ -262,7 +278,7 @@ class ShippedButPresent(Detector[PresenceState]):
         if status is None or status == watch.status:
             return
         if watch.status is None:
-            watch.detected_at = ctx.now
+            watch.detected_at = max(ctx.now, watch.last_seen or 0)
         watch.status = status
         self._tell(watch, Status(status), ctx)
 
@@ -316,7 +332,14 @@ class ShippedButPresent(Detector[PresenceState]):
         return since + (self.watch_ms if watch.decided_at is not None else self.retention_ms) + 1
 
     def on_wake(self, state: PresenceState, at: int, ctx: Context) -> None:
+        over = [watch for watch in state.watches if self._over_at(watch) <= at]
         state.watches = [watch for watch in state.watches if self._over_at(watch) > at]
+        for mark in (mark for watch in over for mark in watch.marks):
+            # Not every stock system tells what is left: then the books are what they said, less this.
+            books = state.books.get(mark.location)
+            if books is not None and mark.time > books[0]:
+                left = 0 if mark.quantity == 0 else max(books[1] - mark.quantity, 0)
+                state.books[mark.location] = books[0], left
         if state.watches:
             state.wake = min(map(self._over_at, state.watches))
 

@@ -7,6 +7,7 @@ from tests.unit.detectors.shop import PAIRING, Table, switched, unpaid
 
 ID = "INVENTORY_DISCREPANCY"
 WEEK = 7 * 86_400
+LONGER = WEEK * 9 // 8
 
 
 def missing(units: int, severity: str = "low", sku: str = "SOAP", **rest: Any) -> Finding:
@@ -180,8 +181,8 @@ TABLE = Table(
             events=[
                 snapshot(0, SOAP=10),
                 snapshot(60, SOAP=10),
-                *[heartbeat(WEEK + 3_600)] * 3,
-                snapshot(WEEK + 3_610, SOAP=5),
+                *[heartbeat(LONGER + 3_600)] * 3,
+                snapshot(LONGER + 3_610, SOAP=5),
             ],
         ),
         Case(

@@ -149,6 +149,41 @@ TABLE = Table(
             ),
         ),
         Case(
+            name="a shelf with one more than the books, picked a moment before it was booked",
+            kind="near miss",
+            events=later(
+                booked(0, "P1", 20),
+                shelf(10, "P1", 21),
+                shelf(140, "P1", 21),
+                shelf(230, "P1", 20),
+                shipped(240, 1),
+                booked(243, "P1", 19),
+                shelf(320, "P1", 20),
+                departure(400, "S1"),
+                shelf(500, "P1", 20),
+            ),
+        ),
+        Case(
+            name="some of the goods have been carried out already",
+            kind="hit",
+            events=later(booked(0, "P1", 40), shipped(60, 40), shelf(120, "P1", 10)),
+            expect=[present("confirmed", physical_quantity=10, marked_quantity=40)],
+        ),
+        Case(
+            name="most of the goods are gone, then a delivery",
+            kind="near miss",
+            events=later(
+                booked(0, "P1", 40),
+                shelf(50, "P1", 26),
+                shipped(60, 14),
+                booked(64, "P1", 25),
+                shelf(120, "P1", 26),
+                departure(300, "S1"),
+                shelf(600, "P1", 50),
+                booked(620, "P1", 49),
+            ),
+        ),
+        Case(
             name="the same article on another shelf",
             kind="near miss",
             events=later(

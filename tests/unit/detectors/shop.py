@@ -10,6 +10,7 @@ from guardian.engine.detector import Detector
 from guardian.events.catalogue import Catalogue, Product
 from guardian.testing import Case, Finding
 from guardian.testing.play import LATENESS_MS, SITE
+from tests.unit.detectors.labels import VERIFIER
 
 
 def epc(number: int) -> str:
@@ -30,6 +31,10 @@ CATALOGUE = Catalogue(
 )
 
 
+WHERE = Site(CATALOGUE, LATENESS_MS, codes=VERIFIER)
+"""What the detectors know of the site."""
+
+
 class Table(NamedTuple):
     """The cases of one detector. `beside`: the detectors it needs, or whose alerts must be looked at too."""
 
@@ -39,7 +44,7 @@ class Table(NamedTuple):
 
     def detectors(self, case: Case) -> list[Detector[Any]]:
         """Builds what the case runs on."""
-        return build(Site(CATALOGUE, LATENESS_MS), case.settings, self.beside | {self.detector})
+        return build(WHERE, case.settings, self.beside | {self.detector})
 
 
 PAIRING = frozenset({"ITEM_PAIRING", "SCANNER_AVOIDANCE", "BARCODE_SWITCHING"})

@@ -14,10 +14,9 @@ from pathlib import Path
 import pytest
 
 from guardian.alerts.model import Alert
-from guardian.detectors.registry import REGISTRY, Site, build
+from guardian.detectors.registry import REGISTRY, build
 from guardian.testing import WAYS, Case, Way, play, problems
-from guardian.testing.play import LATENESS_MS
-from tests.unit.detectors.shop import CATALOGUE, Table
+from tests.unit.detectors.shop import WHERE, Table
 
 KINDS = {"hit", "near miss", "duplicate", "late", "out of order"}
 
@@ -46,7 +45,7 @@ def test_every_detector_has_a_case_of_every_kind(table: Table) -> None:
 @pytest.mark.parametrize(("table", "case"), CASES)
 def test_detectors_do_not_disturb_each_other(table: Table, case: Case) -> None:
     alone = play(case.events, partial(table.detectors, case)).alerts
-    together = play(case.events, lambda: build(Site(CATALOGUE, LATENESS_MS), case.settings)).alerts
+    together = play(case.events, lambda: build(WHERE, case.settings)).alerts
 
     assert {name: together.get(name) for name in alone} == alone
 

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from guardian.alerts.risk import TYPE_SHARES
 from guardian.detectors.registry import REGISTRY, Site, build
 from guardian.engine.detector import TimeSettingsError
 from guardian.engine.engine import in_stages
@@ -45,7 +46,7 @@ def test_metadata_is_complete(name: str) -> None:
     assert about.description.endswith(".")
     assert about.blind_spots.endswith(".")
     assert about.subject
-    if detector.emits:  # feeds others, and raises nothing itself
+    if detector.emits or detector.publishes:  # is there for others, and raises nothing itself
         assert not about.severities
     else:
         assert about.severities
@@ -87,6 +88,21 @@ def test_retention_covers_what_a_decision_looks_back_on(name: str) -> None:
         {"RAPID_TRANSACTIONS": {"session_quiet_s": 4.0}},
         {"RAPID_TRANSACTIONS": {"window_s": 700.0}},
         {"ITEM_PAIRING": {"window_s": -1.0}},
+        {"INVENTORY_MISMATCH": {"window_s": 5.0}},
+        {"INVENTORY_MISMATCH": {"quiet_s": 60.0}},
+        {"GRADUAL_THEFT": {"settle_s": 5.0}},
+        {"GRADUAL_THEFT": {"window_s": 60.0}},
+        {"GRADUAL_THEFT": {"window_s": 31 * 86_400.0}},
+        {"SHELF_WEIGHT_MISMATCH": {"quiet_s": 5.0}},
+        {"THREAT_SCORES": {"half_life_s": 0.0}},
+        {"CODE_REGISTRY": {"within_site_s": -1.0}},
+        {"QR_CODE_TAMPERING": {"quiet_s": 5.0}},
+        {"QR_CODE_CLONED": {"quiet_s": -1.0}},
+        {"QR_LOCATION_MISMATCH": {"settle_s": 31 * 86_400.0}},
+        {"QR_MASS_REGENERATION": {"window_s": 3_601.0}},
+        {"QR_MASS_REGENERATION": {"window_s": 0.0}},
+        {"AFTER_HOURS_QR_MANIPULATION": {"window_s": 3_601.0}},
+        {"AFTER_HOURS_QR_MANIPULATION": {"clock_skew_s": 900.0}},
     ],
     ids=str,
 )
@@ -143,5 +159,19 @@ def test_whoever_feeds_others_comes_first() -> None:
         ("SYSTEM_CRASH", "STAFFING_NEED"),
         ("STAFFING_NEED", "CHECKOUT_STATION_ACTION"),
         ("WEIGHT_DISCREPANCY", "RAPID_TRANSACTIONS"),
+        ("GRADUAL_THEFT", "THREAT_SCORES"),
+        ("RAPID_TRANSACTIONS", "THREAT_SCORES"),
+        ("CODE_REGISTRY", "QR_CODE_TAMPERING"),
+        ("CODE_REGISTRY", "QR_CODE_CLONED"),
+        ("CODE_REGISTRY", "QR_LOCATION_MISMATCH"),
     ):
         assert order.index(feeder) < order.index(fed)
+
+
+def test_threat_scores_hear_of_every_alert_that_is_a_threat() -> None:
+    """A new detector's alerts count without anybody having to think of it."""
+    (scores,) = build(SITE, only=frozenset({"THREAT_SCORES"}))
+    alerts = {name for name, entry in REGISTRY.items() if entry.detector.about.severities}
+
+    assert scores.inputs[0].types == {name for name in alerts if TYPE_SHARES.get(name, 1.0) > 0}
+    assert alerts >= TYPE_SHARES.keys()

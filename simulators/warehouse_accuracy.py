@@ -46,7 +46,8 @@ class ScenarioScore(msgspec.Struct, frozen=True):
 
     expected, recalled: findings, and those an alert reports. false: alerts about its articles or people that
     report nothing expected. detected_s: from its first wrong event to the first alert, None if there is none.
-    suspected_s, confirmed_s: the same for MASS_SHIPMENT_FRAUD being raised, and being confirmed.
+    suspected_s, confirmed_s: the same for MASS_SHIPMENT_FRAUD being raised, and being confirmed; marked_s:
+    from the first article marked as shipped to its being raised.
     """
 
     name: str
@@ -56,6 +57,7 @@ class ScenarioScore(msgspec.Struct, frozen=True):
     false: int
     detected_s: float | None = None
     suspected_s: float | None = None
+    marked_s: float | None = None
     confirmed_s: float | None = None
 
 
@@ -84,8 +86,8 @@ def warehouse_accuracy(alerts: Sequence[Alert], expected: Mapping[str, Any]) -> 
         for finding in wanted:
             same = [alert for alert in raised[type_] if _same(alert, finding, keys)]
             recalled += bool(same)
-            missed[finding["scenario"]] += not same
-            hits[finding["scenario"]] += [(finding, alert) for alert in same[:1]]
+            missed[finding["scenario"] or BACKGROUND] += not same
+            hits[finding["scenario"] or BACKGROUND] += [(finding, alert) for alert in same[:1]]
         justified = pardoned = 0
         for alert in raised[type_]:
             if any(_same(alert, finding, keys) for finding in wanted):
@@ -134,6 +136,7 @@ def _scenario_score(
         false,
         since(found),
         since(suspected),
+        min((_at(alert["detected_at"]) - _at(alert["started_at"]) for alert in mass), default=None),
         since(confirmed),
     )
 

@@ -17,6 +17,8 @@ from guardian.alerts.model import Alert, Severity, Status
 from guardian.alerts.render import alert_line
 from guardian.alerts.store_events import store_event_line
 from guardian.events.model import Rejected
+from guardian.events.times import format_time
+from guardian.events.topics import THREAT_SCORES
 from guardian.ports import StateStore
 
 COLOURS = {
@@ -28,9 +30,15 @@ COLOURS = {
 
 
 def write_results(
-    store: StateStore, zone: tzinfo, alerts: Path | None, events: Path | None, quarantine: Path | None
+    store: StateStore,
+    zone: tzinfo,
+    alerts: Path | None,
+    events: Path | None,
+    quarantine: Path | None,
+    threat_scores: Path | None = None,
 ) -> None:
-    """Writes the files asked for: all alerts in their final state, and everything quarantined."""
+    """Writes the files asked for: all alerts in their final state, everything quarantined, the last score of
+    every product, employee and location."""
     found = [stored.alert for stored in store.alerts()] if alerts or events else []
     if alerts:
         _write(alerts, (alert_line(alert, zone) for alert in found))
@@ -39,6 +47,8 @@ def write_results(
         _write(events, (line for line in lines if line is not None))
     if quarantine:
         _write(quarantine, (rejected_line(rejected) for rejected in store.quarantine()))
+    if threat_scores:
+        _write(threat_scores, (threat_line(kept.row, zone) for kept in store.history(THREAT_SCORES)))
 
 
 def _write(path: Path, lines: Iterable[bytes]) -> None:
@@ -63,6 +73,12 @@ def rejected_line(rejected: Rejected) -> bytes:
     except UnicodeDecodeError:
         row["raw_base64"] = base64.b64encode(rejected.raw).decode("ascii")
     return msgspec.json.encode(row) + b"\n"
+
+
+def threat_line(row: dict[str, Any], zone: tzinfo) -> bytes:
+    """A threat score as one JSON line, times in the site's zone; the row as the store keeps it."""
+    factors = [{**factor, "at": format_time(factor["at"], zone)} for factor in row["factors"]]
+    return msgspec.json.encode(row | {"as_of": format_time(row["as_of"], zone), "factors": factors}) + b"\n"
 
 
 def alert_row(alert: Alert) -> str:

@@ -16,7 +16,13 @@ from guardian.adapters.embedded.sqlite_store import SqliteStore
 from guardian.cli.options import CatalogOption, SettingsOption, SiteOption, ZoneOption, site_settings
 from guardian.cli.output import print_summary, write_results
 from guardian.engine.plan import Plan
-from guardian.runtime.composition import build_engine, decoder_now, load_catalogue, site_zone
+from guardian.runtime.composition import (
+    build_engine,
+    decoder_now,
+    load_catalogue,
+    site_codes,
+    site_zone,
+)
 from guardian.runtime.replay import BATCH, replay
 from guardian.runtime.settings import SettingsError
 from guardian.runtime.worker import Worker
@@ -33,6 +39,10 @@ def replay_command(
     ] = None,
     quarantine: Annotated[
         Path | None, typer.Option(help="Write records that could not be used here.")
+    ] = None,
+    threat_scores: Annotated[
+        Path | None,
+        typer.Option(help="Write the last threat score of every product, employee and location here."),
     ] = None,
     zone: ZoneOption = None,
     site: SiteOption = None,
@@ -51,7 +61,7 @@ def replay_command(
     """Runs recorded streams through every detector in event time, as fast as it can."""
     chosen = site_settings(settings, zone, site)
     given: list[Path | Literal["-"]] = [Path(path) if path != "-" else "-" for path in paths]
-    for out in (alerts, events, quarantine):
+    for out in (alerts, events, quarantine, threat_scores):
         if out is not None and not out.resolve().parent.is_dir():
             raise SettingsError(f"{out}: no such folder to write to")
     recordings = find_recordings(given)
@@ -59,7 +69,8 @@ def replay_command(
     decoder, _ = decoder_now(chosen)
     store = SqliteStore(db if db is not None else ":memory:")
     source = FileSource(recordings, decoder)
-    worker = Worker(build_engine(chosen, catalogue), store)
+    codes = site_codes(chosen, given)
+    worker = Worker(build_engine(chosen, catalogue, codes), store)
     console = Console(stderr=True)
     started = time.perf_counter()
     try:
@@ -82,7 +93,7 @@ def replay_command(
 
             replay(worker, source, batch=batch, keep_open=keep_open, on_plan=show)
         seconds = time.perf_counter() - started
-        write_results(store, site_zone(chosen), alerts, events, quarantine)
+        write_results(store, site_zone(chosen), alerts, events, quarantine, threat_scores)
         print_summary(Console(file=sys.stdout), store, seconds)
     finally:
         source.close()

@@ -19,7 +19,13 @@ from guardian.cli.options import CatalogOption, SettingsOption, SiteOption, Zone
 from guardian.cli.output import alert_row, print_summary
 from guardian.engine.plan import Plan
 from guardian.ports import Source
-from guardian.runtime.composition import build_engine, decoder_now, latest, load_catalogue
+from guardian.runtime.composition import (
+    build_engine,
+    decoder_now,
+    latest,
+    load_catalogue,
+    site_codes,
+)
 from guardian.runtime.service import Service
 from guardian.runtime.settings import SettingsError
 from guardian.runtime.worker import Worker
@@ -48,7 +54,7 @@ def run_command(
         raise SettingsError("nothing to watch: give files to follow, or --tcp HOST:PORT")
     catalogue = load_catalogue(catalog or find_catalogue(paths))
     decoder, times = decoder_now(chosen)
-    engine = build_engine(chosen, catalogue)
+    engine = build_engine(chosen, catalogue, site_codes(chosen, paths))
     sources: list[Source] = []
     if paths:
         sources.append(FollowSource(find_recordings(paths), decoder))

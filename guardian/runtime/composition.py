@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from datetime import tzinfo
 from pathlib import Path
 
@@ -15,12 +16,15 @@ from guardian.events.catalogue import Catalogue, CatalogueError
 from guardian.events.decode import Decoder
 from guardian.events.hours import Hours, HoursError
 from guardian.events.times import TimeParser, parse_zone
+from guardian.qr.keys import KeyRingError, PublicKeys
 from guardian.qr.verify import Verifier
 from guardian.runtime.settings import Settings, SettingsError
 
 log = structlog.get_logger()
 
 DAY_MS = 86_400_000
+KEYS_NAME = "qr_keys.json"
+LEGACY_NAME = "qr_legacy_secret.txt"
 
 
 def load_catalogue(path: Path | None) -> Catalogue:
@@ -34,6 +38,32 @@ def load_catalogue(path: Path | None) -> Catalogue:
     for problem in catalogue.problems:
         log.warning("catalogue_row_skipped", file=path.name, problem=problem)
     return catalogue
+
+
+def find_beside(folders: Iterable[Path | str], name: str) -> Path | None:
+    """A file of this name in one of the folders given, if there is one: beside the recordings in it."""
+    return next((path for folder in folders if (path := Path(folder) / name).is_file()), None)
+
+
+def site_codes(settings: Settings, folders: Iterable[Path | str] = ()) -> Verifier | None:
+    """What verifies product codes: with the keys of the settings, else those beside recordings, if any.
+
+    Raises SettingsError.
+    """
+    folders = list(folders)
+    keys = settings.qr_keys or find_beside(folders, KEYS_NAME)
+    secret = settings.qr_legacy_secret or find_beside(folders, LEGACY_NAME)
+    if keys is None:
+        return None
+    path = keys
+    try:
+        public = PublicKeys.from_json(keys.read_text("utf-8"))
+        if secret is None:
+            return Verifier(public)
+        path = secret
+        return Verifier(public, secret.read_bytes().strip())
+    except (OSError, UnicodeDecodeError, KeyRingError) as error:
+        raise SettingsError(f"{path}: {error}") from error
 
 
 def site_zone(settings: Settings) -> tzinfo:
@@ -56,7 +86,7 @@ def site_hours(settings: Settings) -> Hours:
 def build_engine(settings: Settings, catalogue: Catalogue, codes: Verifier | None = None) -> Engine:
     """An engine with all detectors, set up for the site. Raises SettingsError.
 
-    codes: verifies product codes, see `load_codes`; without it only what needs no key is judged.
+    codes: verifies product codes, see `site_codes`; without it only what needs no key is judged.
     """
     site = Site(catalogue, settings.lateness_ms, site_hours(settings), codes)
     try:

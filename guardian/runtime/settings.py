@@ -34,6 +34,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     lateness_s: how far out of order events may arrive, seconds of event time.
     idle_after_s: live streams silent for this long let deadlines pass by the clock.
     hours: when people are at work. qr_keys: file with the public keys that product codes are signed with.
+    qr_legacy_secret: file with the secret of the codes of the older kind, where there are such.
     detectors: parameters by detector id, as `guardian detectors` lists them.
     """
 
@@ -43,6 +44,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     idle_after_s: float = 10.0
     hours: WorkingHours = WorkingHours()
     qr_keys: Path | None = None
+    qr_legacy_secret: Path | None = None
     detectors: dict[str, dict[str, Any]] = {}
 
     @property

@@ -1,4 +1,4 @@
-"""A simulated store day, and the real `guardian` command as a process."""
+"""Simulated days of a store and a warehouse, and the real `guardian` command as a process."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from simulators.store import StoreConfig, simulate_store
+from simulators.warehouse import WarehouseConfig, simulate_warehouse
 
 ROOT = Path(__file__).parents[2]
 
@@ -21,6 +22,24 @@ def day(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An hour in a simulated store, with everything in it that can go wrong."""
     folder = tmp_path_factory.mktemp("day")
     simulate_store(StoreConfig(hours=1.0), seed=11).write(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def warehouse_day(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A day in a small warehouse that is robbed in several ways."""
+    folder = tmp_path_factory.mktemp("warehouse")
+    scenarios = (
+        "jd_com_attack",
+        "after_hours_theft",
+        "gradual_theft",
+        "cloned_labels",
+        "tampered_labels",
+        "swapped_goods",
+        "stock_correction",
+    )
+    config = WarehouseConfig(products=80, sensor_every_s=100.0, scenarios=scenarios)
+    simulate_warehouse(config, seed=12).write(folder)
     return folder
 
 

@@ -32,14 +32,19 @@ def events_committed(db: Path) -> int:
 
 
 @pytest.mark.e2e
-@pytest.mark.parametrize("seed", [1, 2])
-def test_killed_and_continued(day: Path, guardian: Guardian, tmp_path: Path, seed: int) -> None:
+@pytest.mark.parametrize(
+    ("fixture", "batch", "seed"), [("day", 40, 1), ("day", 40, 2), ("warehouse_day", 250, 3)]
+)
+def test_killed_and_continued(
+    request: pytest.FixtureRequest, guardian: Guardian, tmp_path: Path, fixture: str, batch: int, seed: int
+) -> None:
+    day: Path = request.getfixturevalue(fixture)
     undisturbed = tmp_path / "undisturbed.jsonl"
     guardian("replay", day, "--alerts", undisturbed)
     total = sum(len(path.read_bytes().splitlines()) for path in day.glob("*.jsonl"))
     chance = random.Random(seed)
     db, alerts = tmp_path / "killed.db", tmp_path / "killed.jsonl"
-    replay = command("replay", day, "--db", db, "--batch", 40, "--alerts", alerts)
+    replay = command("replay", day, "--db", db, "--batch", batch, "--alerts", alerts)
     kills = 0
     for target in sorted(chance.randrange(1, total) for _ in range(KILLS)):
         with subprocess.Popen(replay, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:

@@ -11,16 +11,39 @@ from typing import Any
 
 import pytest
 
-from guardian.events.topics import TOPICS, topic_for_file_stem
+from guardian.events.topics import (
+    EMPLOYEE_ACTIVITY,
+    INVENTORY_DIGITAL,
+    INVENTORY_PHYSICAL,
+    QR_SCANS,
+    SHIPPING,
+    SOCIAL,
+    TOPICS,
+    topic_for_file_stem,
+)
 from tests.e2e.conftest import Guardian
 
 LONG_AGO, FAR_AHEAD = "1970-01-01T00:00:05", "2199-01-01T00:00:00"
+
+
+MISFITS: dict[str, list[dict[str, Any]]] = {
+    QR_SCANS: [{"location": 7}, {"product_id": None}, {"action": "qr_eaten"}],
+    INVENTORY_DIGITAL: [{"status": "lost"}, {"quantity": -1}, {"updated_by": []}],
+    INVENTORY_PHYSICAL: [{"rfid_detected": "perhaps"}, {"quantity": 1.5}, {"sensor_id": ""}],
+    EMPLOYEE_ACTIVITY: [{"employee_id": {}}, {"action": ""}, {"is_after_hours": "late"}],
+    SHIPPING: [{"manifest": [{}]}, {"truck_id": None}, {"manifest": "all of it"}],
+    SOCIAL: [{"sentiment": 3}, {"content": ""}, {"source": 1.5}],
+}
+"""Values that do not fit the contract, for the streams that are not `{"station_id", "data"}`."""
 
 
 def broken(record: dict[str, Any], topic: str) -> list[bytes]:
     """Ways in which a good record of `topic` can be broken."""
     whole = json.dumps(record).encode()
     time_field = TOPICS[topic].time_field
+    wrong = MISFITS.get(topic, [{"data": "none"}, {"data": [[]]}])
+    own = [json.dumps({**record, **values}).encode() for values in wrong]
+    named = f'"{time_field}"'.encode()
     return [
         whole[: len(whole) // 2],
         b"",  # replaced below: a blank line is nothing, not a bad record
@@ -29,16 +52,15 @@ def broken(record: dict[str, Any], topic: str) -> list[bytes]:
         b'"text"',
         b"\xff\xfe" + whole,
         whole.replace(b'"station_id"', b'"station"') if b"station_id" in whole else b"{}",
-        json.dumps({**record, "data": "none"}).encode(),
-        json.dumps({**record, "data": [[]]}).encode(),
+        *own,
         json.dumps({**record, time_field: True}).encode(),
         json.dumps({**record, time_field: "yesterday"}).encode(),
         json.dumps({**record, time_field: LONG_AGO}).encode(),
         json.dumps({**record, time_field: FAR_AHEAD}).encode(),
         json.dumps({**record, time_field: 1e300}).encode(),
         json.dumps({**record, time_field: None}).encode(),
-        whole.replace(b'"timestamp"', b'"timestamp": NaN, "was"'),
-        whole[:-1] + b', "timestamp": 1e999}',
+        whole.replace(named, named + b': NaN, "was"'),
+        whole[:-1] + b", " + named + b": 1e999}",
         b"[" * 200_000,
         b'{"a":' * 50_000,
         whole[:-1] + b', "pad": "' + b"x" * 10_000_000 + b'"}',
@@ -46,11 +68,16 @@ def broken(record: dict[str, Any], topic: str) -> list[bytes]:
 
 
 @pytest.mark.e2e
-def test_broken_records_among_good_ones(day: Path, guardian: Guardian, tmp_path: Path) -> None:
+@pytest.mark.parametrize("fixture", ["day", "warehouse_day"])
+def test_broken_records_among_good_ones(
+    request: pytest.FixtureRequest, guardian: Guardian, tmp_path: Path, fixture: str
+) -> None:
+    day: Path = request.getfixturevalue(fixture)
     chance = random.Random(5)
     mixed = tmp_path / "mixed"
     mixed.mkdir()
-    shutil.copy(day / "products_list.csv", mixed)
+    for beside in (*day.glob("*.csv"), *day.glob("qr_keys.json")):
+        shutil.copy(beside, mixed)
     wanted: list[bytes] = []
     for path in sorted(day.glob("*.jsonl")):
         topic = topic_for_file_stem(path.stem)

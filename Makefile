@@ -50,7 +50,7 @@ bench: setup ## measure throughput and memory
 lock: setup ## pin the requirements again, with hashes
 	@$(BIN)/uv --version 2>/dev/null | grep -qF "uv $(UV_VERSION)" || $(PIP_INSTALL) uv==$(UV_VERSION)
 	$(BIN)/uv $(LOCK) --output-file requirements.txt $(ARGS) pyproject.toml
-	$(BIN)/uv $(LOCK) --output-file requirements-dev.txt --constraints requirements.txt --extra dev --extra labels $(ARGS) pyproject.toml
+	$(BIN)/uv $(LOCK) --output-file requirements-dev.txt --constraints requirements.txt --extra dev --extra labels --extra google --extra kafka $(ARGS) pyproject.toml
 
 LOCK := pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-header --no-emit-index-url --no-emit-find-links

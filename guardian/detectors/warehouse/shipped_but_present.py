@@ -11,6 +11,7 @@ whatever stands there later is something else.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 
 import msgspec
 
@@ -43,14 +44,18 @@ class ShippedButPresentParams(msgspec.Struct, frozen=True, kw_only=True, forbid_
     watch_s: float = 1_800.0
 
 
-class Reading(msgspec.Struct, array_like=True, frozen=True):
-    """What a shelf told. seen: RFID saw the article; else the units are only counted."""
+class Reading(msgspec.Struct, array_like=True):
+    """What a shelf told last. seen: RFID saw the article; else the units are only counted.
+
+    calm: the same again would tell nothing new, as it mostly is.
+    """
 
     place: str
     time: int
     units: int
     seen: bool
     ref: str
+    calm: bool = False
 
 
 class Slack(msgspec.Struct, array_like=True, frozen=True):
@@ -164,6 +169,8 @@ class ShippedButPresent(Detector[PresenceState]):
             ctx.count("buffer_full")
         elif known is None or known[0] <= event.time:
             state.books[place] = event.time, event.value.quantity
+            if place in state.readings:
+                state.readings[place].calm = False
 
     def _on_marks(self, state: PresenceState, event: Event, ctx: Context) -> None:
         told: Marks = event.value
@@ -177,6 +184,7 @@ class ShippedButPresent(Detector[PresenceState]):
                 watch.outcome, watch.truck_at, watch.decided_at = told.outcome, told.truck_at, ctx.now
             # Seen already, by a record that was faster than the marking.
             for reading in state.readings.values():
+                reading.calm = False
                 if reading.time > mark.time and reading.ref not in watch.refs:
                     self._look(state, watch, reading)
             self._judge(watch, ctx)
@@ -204,28 +212,35 @@ class ShippedButPresent(Detector[PresenceState]):
 
     def _on_reading(self, state: PresenceState, event: Event, ctx: Context) -> None:
         value, time = event.value, event.time
-        place = value.location
-        last = state.readings.get(place)
-        if last is None and len(state.readings) >= PLACES_CAP:
-            ctx.count("buffer_full")
-            return
-        if last is not None and last.time >= time:
-            return
+        place, seen = value.location, value.rfid_detected
         # A tag that is read is there, whatever the shelf counts.
-        units = max(value.quantity, 1) if value.rfid_detected else value.quantity
-        reading = state.readings[place] = Reading(place, time, units, value.rfid_detected, event.ref)
+        units = value.quantity or int(seen)
+        last = state.readings.get(place)
+        if last is None:
+            if len(state.readings) >= PLACES_CAP:
+                ctx.count("buffer_full")
+                return
+        elif last.time >= time:
+            return
+        elif last.calm and last.units == units and last.seen == seen:
+            last.time, last.ref = time, event.ref
+            return
+        reading = state.readings[place] = Reading(place, time, units, seen, event.ref)
         if all(watch.gone for watch in state.watches):
-            self._note_slack(state, reading)
+            reading.calm = self._note_slack(state, reading)
             return
         for watch in state.watches:
             if time > watch.marks[0].time:
                 self._look(state, watch, reading)
                 self._judge(watch, ctx)
 
-    def _note_slack(self, state: PresenceState, reading: Reading) -> None:
-        """Learns how many units the shelf has beyond the books while nothing is on its way out."""
+    def _note_slack(self, state: PresenceState, reading: Reading) -> bool:
+        """Learns how many units the shelf has beyond the books while nothing is on its way out.
+
+        True if the same reading again would teach nothing.
+        """
         if reading.place not in state.books:
-            return
+            return True
         beyond = min(max(reading.units - self._left_by_books(state, reading.place), 0), SLACK_UNITS)
         known = state.slack.get(reading.place)
         if known is None:
@@ -235,6 +250,8 @@ class ShippedButPresent(Detector[PresenceState]):
         elif known.units != beyond and reading.time - known.since >= self.sighting_ms:
             # Goods picked a moment before they are booked do not change it.
             state.slack[reading.place] = Slack(beyond, beyond, known.since)
+        now = state.slack[reading.place]
+        return now.units == now.candidate
 
     def _look(self, state: PresenceState, watch: Watch, reading: Reading) -> None:
         """Takes a reading into account, if it says anything about the goods of a watch."""
@@ -360,6 +377,12 @@ class ShippedButPresent(Detector[PresenceState]):
         return f"{what} No truck has taken them yet."
 
 
+@lru_cache(maxsize=32_768)
+def _shelf_key(product: str, location: str) -> str | None:
+    # At a dock, goods of several shipments stand side by side: whose they are cannot be told.
+    return None if is_passage(location) else _key(product, location)
+
+
 def _key(product: str, location: str) -> str:
     return f"{product}{SEPARATOR}{site_of(location)}"
 
@@ -375,5 +398,4 @@ def _articles_marked(event: Event) -> list[str]:
 
 def _article_on_shelf(event: Event) -> str | None:
     value = event.value
-    # At a dock, goods of several shipments stand side by side: whose they are cannot be told.
-    return None if is_passage(value.location) else _key(value.product_id, value.location)
+    return _shelf_key(value.product_id, value.location)

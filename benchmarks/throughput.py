@@ -1,10 +1,12 @@
-"""Measures the whole path: bytes on disk → decoded → every store detector → committed to SQLite.
+"""Measures the whole path: bytes on disk → decoded → every detector → committed to SQLite.
 
-python -m benchmarks.throughput [--records 1000000] [--latency-seconds 20]
+python -m benchmarks.throughput [--records 1000000] [--of both] [--latency-seconds 20]
 
-1. Throughput: `guardian replay` of a simulated store day into a durable database, as its own process, beside
-   a plain Python loop, in turn (json.loads and datetime.fromisoformat for every line, nothing else).
+1. Throughput: `guardian replay` of simulated days of a store and of a warehouse, half the records each, into
+   a durable database, as its own process; beside a plain Python loop, in turn (json.loads and
+   datetime.fromisoformat for every line, nothing else).
 2. Latency: events handed in at a fixed rate through the in-process queue; from hand-in to commit.
+3. Where the time goes: each detector's share of it, with all the others running.
 """
 
 from __future__ import annotations
@@ -16,35 +18,60 @@ import sys
 import tempfile
 import threading
 import time
+from collections import Counter
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import psutil
 
 from guardian.adapters.embedded.files import FileSource, find_catalogue, find_recordings
 from guardian.adapters.embedded.memory_queue import MemoryQueue
 from guardian.adapters.embedded.sqlite_store import SqliteStore
-from guardian.detectors.registry import REGISTRY, Site, build
 from guardian.engine.engine import Engine
-from guardian.engine.plan import Batch
-from guardian.events.model import Event
-from guardian.runtime.composition import build_engine, decoder_now, load_catalogue
+from guardian.events.topics import TOPICS
+from guardian.runtime.composition import build_engine, decoder_now, load_catalogue, site_codes
+from guardian.runtime.replay import BATCH
 from guardian.runtime.settings import Settings
 from guardian.runtime.state_cache import StateCache
 from guardian.runtime.worker import Worker
 from simulators.store import StoreConfig, simulate_store
+from simulators.warehouse import WarehouseConfig, simulate_warehouse
 
 DATA = Path("build/bench")
 
+TIME_FIELDS = ("timestamp", *sorted({topic.time_field for topic in TOPICS.values()} - {"timestamp"}))
 
-def simulated(records: int) -> Path:
-    """A folder with a simulated day of at least so many records; made once."""
-    folder = DATA / f"store-{records}"
-    if not (folder / "expected.json").exists():
+
+STORE, WAREHOUSE, BOTH = "store", "warehouse", "both"
+
+CATALOGUE = "products_list.csv"
+
+
+def simulated(of: str, records: int) -> Path:
+    """A folder with simulated days of at least so many records; made once."""
+    folder = DATA / f"{of}-{records}"
+    done = folder / "made"
+    if not done.exists():
         folder.mkdir(parents=True, exist_ok=True)
-        print(f"simulating {records:,} records …", flush=True)
-        simulate_store(StoreConfig.for_volume(records), 1).write(folder)
+        print(f"simulating {records:,} records of {of} …", flush=True)
+        share = -(-records // 2) if of == BOTH else records
+        rows: list[str] = []
+        if of != STORE:
+            simulate_warehouse(WarehouseConfig.for_volume(share), 1).write(folder)
+            rows += catalogue_rows(folder)
+        if of != WAREHOUSE:
+            simulate_store(StoreConfig.for_volume(share), 1).write(folder)
+            rows += catalogue_rows(folder)[min(1, len(rows)) :]  # without a second heading
+        (folder / CATALOGUE).write_text("\n".join(rows) + "\n")
+        done.touch()
     return folder
+
+
+def catalogue_rows(folder: Path) -> list[str]:
+    """The lines of the product list, without blank ones."""
+    return [row for row in (folder / CATALOGUE).read_text().splitlines() if row]
 
 
 def plain_loop(folder: Path) -> tuple[int, float]:
@@ -54,7 +81,8 @@ def plain_loop(folder: Path) -> tuple[int, float]:
     for path in sorted(folder.glob("*.jsonl")):
         with path.open("rb") as file:
             for line in file:
-                datetime.fromisoformat(json.loads(line)["timestamp"])
+                record = json.loads(line)
+                datetime.fromisoformat(next(record[name] for name in TIME_FIELDS if name in record))
                 lines += 1
     return lines, time.perf_counter() - started
 
@@ -92,6 +120,12 @@ def throughput(folder: Path, rounds: int) -> None:
         )
 
 
+def engine_for(folder: Path) -> Engine:
+    """An engine with all detectors, set up for what lies beside the recordings."""
+    codes = site_codes(Settings(), [folder])
+    return build_engine(Settings(), load_catalogue(find_catalogue([folder])), codes)
+
+
 def latency(folder: Path, rate: int, seconds: float) -> None:
     """Prints p50/p99 from an event's hand-in to the commit it is in, at `rate` events/s."""
     settings = Settings()
@@ -121,7 +155,7 @@ def latency(folder: Path, rate: int, seconds: float) -> None:
     alert_waits: list[float] = []
     with tempfile.TemporaryDirectory(dir=DATA) as work:
         store = SqliteStore(Path(work) / "latency.db")
-        worker = Worker(build_engine(settings, load_catalogue(find_catalogue([folder]))), store)
+        worker = Worker(engine_for(folder), store)
         queue.resume({})
         producer = threading.Thread(target=produce)
         producer.start()
@@ -146,43 +180,50 @@ def latency(folder: Path, rate: int, seconds: float) -> None:
 
 def percentile(values: list[float], share: float) -> float:
     """The given percentile, milliseconds."""
+    if not values:
+        return float("nan")
     ordered = sorted(values)
     return ordered[min(len(ordered) - 1, int(len(ordered) * share / 100))] * 1000
 
 
-def detector_costs(folder: Path, records: int = 200_000) -> None:
-    """Prints what each detector adds, µs an event: a run with it (and what feeds it) alone, less decoding."""
-
-    settings = Settings()
-    decoder, _ = decoder_now(settings)
-    catalogue = load_catalogue(find_catalogue([folder]))
+def detector_costs(folder: Path, records: int = 300_000) -> None:
+    """Prints where processor time goes in one run over the first records, µs an event."""
+    decoder, _ = decoder_now(Settings())
+    engine = engine_for(folder)
+    store = SqliteStore(":memory:")
+    cache = StateCache(store)
     reader = FileSource(find_recordings([folder]), decoder)
     reader.resume({})
-    events: list[Event] = []
-    while len(events) < records and (batch := reader.poll(4_096, 1.0)) is not None:
-        events += batch.events
+    spent: Counter[str] = Counter()
+
+    def timed(name: str, step: Callable[..., Any]) -> Callable[..., Any]:
+        def run(*given: Any, **named: Any) -> Any:
+            started = time.process_time_ns()
+            try:
+                return step(*given, **named)
+            finally:
+                spent[name] += time.process_time_ns() - started
+
+        return run
+
+    for runner in engine._runners:
+        for step in ("begin", "run", "finish"):
+            setattr(runner, step, timed(runner.id, getattr(runner, step)))
+    read, decide, commit = (
+        timed("reading and decoding", reader.poll),
+        timed("engine, detectors included", engine.process),
+        timed("committing, in memory", store.commit),
+    )
+    events = 0
+    while events < records and (batch := read(BATCH, 1.0)) is not None:
+        plan = decide(batch, cache)
+        commit(plan)
+        cache.committed(plan)
+        events += len(batch.events)
     reader.close()
-
-    def run(names: frozenset[str]) -> float:
-        engine = Engine(
-            build(Site(catalogue, settings.lateness_ms), only=names),
-            site="b",
-            lateness_ms=settings.lateness_ms,
-        )
-        store = SqliteStore(":memory:")
-        cache = StateCache(store)
-        started = time.perf_counter()
-        for first in range(0, len(events), 4_096):
-            plan = engine.process(Batch(events[first : first + 4_096]), cache)
-            store.commit(plan)
-            cache.committed(plan)
-        return (time.perf_counter() - started) / len(events) * 1e6
-
-    base = run(frozenset())
-    print(f"engine without detectors {base:.2f} µs an event; each detector by itself, in memory:")
-    for name in REGISTRY:
-        print(f"  {name:26}{run(frozenset({name})) - base:6.2f} µs")
-    print(f"  {'all together':26}{run(frozenset(REGISTRY)) - base:6.2f} µs")
+    print(f"processor time over {events:,} events, µs an event:")
+    for name, took in spent.most_common():
+        print(f"  {name:30}{took / 1000 / events:6.2f}")
 
 
 def main() -> None:
@@ -191,11 +232,12 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--records", type=int, default=1_000_000)
+    parser.add_argument("--of", choices=(BOTH, STORE, WAREHOUSE), default=BOTH)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--rate", type=int, default=5_000, help="events/s of the latency run")
     parser.add_argument("--latency-seconds", type=float, default=20.0)
     given = parser.parse_args()
-    folder = simulated(given.records)
+    folder = simulated(given.of, given.records)
     throughput(folder, given.rounds)
     latency(folder, given.rate, given.latency_seconds)
     detector_costs(folder)

@@ -46,8 +46,9 @@ class StateStore(Protocol):
     def load_many(self, keys: Iterable[tuple[str, str]]) -> dict[tuple[str, str], StoredState]:
         """Those of the states that exist."""
 
-    def keys(self, detector: str) -> list[str]:
-        """The keys of every state of a detector, for callers who want to know what has none.
+    def keys(self, detector: str, most: int) -> list[str] | None:
+        """The keys of every state of a detector, for callers who want to know what has none; None when there
+        are more than `most`.
 
         That holds as long as this store is the only one that writes. Once somebody else has, the next
         `commit` raises `Conflict`, and from then on the caller has to ask for each key.

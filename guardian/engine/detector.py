@@ -35,6 +35,9 @@ class Input(msgspec.Struct, frozen=True):
     types: for alerts as input, the alert types wanted.
     once: the engine remembers the ids of the events, for as long as `retention_ms`, and applies each once.
         Where applying an event again changes nothing, say False: it keeps the state small.
+    creates: whether an event opens a state for a key that has none. Where most events are about keys that
+        nothing is known of (every shelf reports, few products are on their way out), say False: the event
+        is then passed over, at hardly any cost. An expired state is none.
     """
 
     topic: str
@@ -42,6 +45,7 @@ class Input(msgspec.Struct, frozen=True):
     apply: Callable[[Any, Event, Context], None]
     types: frozenset[str] = frozenset()
     once: bool = True
+    creates: bool = True
 
 
 class Detector(ABC, Generic[S]):
@@ -52,7 +56,9 @@ class Detector(ABC, Generic[S]):
 
     state: the Struct kept per key. state_version: raised when stored states of before cannot be read.
     emits: topics of derived events it gives to later detectors (alerts apart).
-    retention_ms: how long a key that hears nothing is remembered, event time.
+    publishes: kinds of history rows it is there for, if it raises no alerts and feeds nobody.
+    retention_ms: how long a key that hears nothing is remembered at least, event time; at most an eighth
+        longer.
     max_keys: keys stored at most; beyond that the longest idle are dropped, and counted.
     """
 
@@ -60,6 +66,7 @@ class Detector(ABC, Generic[S]):
     state: ClassVar[type[KeyState]]
     state_version: ClassVar[int] = 1
     emits: ClassVar[tuple[str, ...]] = ()
+    publishes: ClassVar[tuple[str, ...]] = ()
     retention_ms: int = 3_600_000
     max_keys: int = 200_000
 

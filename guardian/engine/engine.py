@@ -3,21 +3,26 @@
 Why decisions do not depend on how the input is cut into batches: within a key, events are applied in
 order of arrival, and a wake-up is applied before the first event whose watermark has passed it. Keys do
 not see each other; what one detector emits for another carries its place in that same order.
+
+For the same reason a large batch may be run in slices: all detectors go through one slice while its events
+are at hand, then through the next as if it were the next batch. Only the states are encoded once, at the end.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Container, Sequence
 from datetime import UTC, datetime, tzinfo
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
 import msgspec
 
+from guardian.alerts.model import Alert
 from guardian.engine.context import Derived
 from guardian.engine.detector import Detector
 from guardian.engine.plan import Batch, Failure, Plan
-from guardian.engine.runner import Runner
+from guardian.engine.runner import DerivedStream, Runner, UnsoundError
 from guardian.engine.state import NEVER, StateView
 from guardian.engine.watermark import Watermark
 from guardian.events.model import Event
@@ -25,6 +30,10 @@ from guardian.events.topics import FRAUD_ALERTS
 
 END_OF_INPUT = NEVER - 1
 """A watermark past every deadline."""
+
+
+SLICE = 2_048
+"""Events that all detectors go through before the next: as many as stay in the processor's cache."""
 
 
 class StageOrderError(ValueError):
@@ -45,10 +54,12 @@ class Engine:
         site: str,
         lateness_ms: int,
         zone: tzinfo = UTC,
+        slice_events: int = SLICE,
     ) -> None:
-        """`zone` is the site's: narratives and evidence tell times in it."""
+        """zone: the site's; narratives and evidence tell times in it. slice_events: see `SLICE`."""
         self.watermark = Watermark(lateness_ms)
         self._zone = zone
+        self._slice_events = slice_events
         self._runners = [
             Runner(detector, stage, site, zone) for stage, detector in enumerate(in_stages(detectors))
         ]
@@ -89,27 +100,71 @@ class Engine:
         return self._run([], [], END_OF_INPUT, states)
 
     def _run(self, events: Sequence[Event], marks: list[int], until: int, states: StateView) -> Plan:
-        plan = Plan()
-        by_topic: dict[str, list[tuple[int, Event]]] = {}
-        for index, event in enumerate(events):
-            try:
-                by_topic[event.topic].append((index, event))
-            except KeyError:
-                by_topic[event.topic] = [(index, event)]
-        for topic, indexed in by_topic.items():
-            plan.counters[f"events.{topic}"] += len(indexed)
         due: dict[str, list[str]] = {}
         for detector_id, key in states.due(until):
             due.setdefault(detector_id, []).append(key)
+        careful: set[str] = set()
+        while True:
+            try:
+                return self._decide(events, marks, until, due, states, careful)
+            except UnsoundError as failed:
+                # Rare enough that the common case need not keep what it takes to go back by a single step.
+                if failed.detector in careful:
+                    raise
+                careful.add(failed.detector)
+                for runner in self._runners:
+                    runner.undo()
 
-        derived: dict[str, list[Derived]] = {}
-        alerts = {}
+    def _decide(
+        self,
+        events: Sequence[Event],
+        marks: list[int],
+        until: int,
+        due: dict[str, list[str]],
+        states: StateView,
+        careful: Container[str],
+    ) -> Plan:
+        plan = Plan()
         for runner in self._runners:
-            outcome = runner.run(by_topic, derived, due.get(runner.id, ()), marks, until, states, plan)
-            alerts.update({alert.alert_id: (alert, runner.detector) for alert in outcome.alerts})
+            runner.begin(states, due.get(runner.id, ()), until, careful=runner.id in careful)
+        alerts: dict[str, tuple[Alert, Detector[Any]]] = {}
+        for first in range(0, len(events) or 1, self._slice_events):
+            end = first + self._slice_events
+            upto = until if end >= len(events) else marks[end - 1]
+            self._run_slice(events[first:end], marks[first:end], upto, plan, alerts)
+        for runner in self._runners:
+            runner.finish(plan)
+        self._narrate(alerts, plan)
+        plan.watermark = msgspec.msgpack.encode(self.watermark)
+        return plan
+
+    def _run_slice(
+        self,
+        events: Sequence[Event],
+        marks: Sequence[int],
+        until: int,
+        plan: Plan,
+        alerts: dict[str, tuple[Alert, Detector[Any]]],
+    ) -> None:
+        by_topic: dict[str, list[tuple[int, Event]]] = defaultdict(list)
+        for indexed in enumerate(events):
+            by_topic[indexed[1].topic].append(indexed)
+        for topic, of_topic in by_topic.items():
+            plan.counters[f"events.{topic}"] += len(of_topic)
+        derived: dict[DerivedStream, list[Derived]] = defaultdict(list)
+        for runner in self._runners:
+            outcome = runner.run(by_topic, derived, marks, until, plan)
+            if outcome is None:
+                continue
+            for alert in outcome.alerts:
+                alerts[alert.alert_id] = alert, runner.detector
             for place, event in outcome.derived:
-                if event.topic != FRAUD_ALERTS or event.value.type in self._wanted_alerts:
-                    derived.setdefault(event.topic, []).append((place, event))
+                if event.topic != FRAUD_ALERTS:
+                    derived[event.topic].append((place, event))
+                elif event.value.type in self._wanted_alerts:
+                    derived[event.topic, event.value.type].append((place, event))
+
+    def _narrate(self, alerts: dict[str, tuple[Alert, Detector[Any]]], plan: Plan) -> None:
         for identifier, (alert, detector) in alerts.items():
             try:
                 alert.narrative = detector.narrate(alert, self._clock_time)
@@ -122,8 +177,6 @@ class Engine:
                 )
                 plan.counters[f"{detector.about.id}.failed"] += 1
             plan.alerts[identifier] = alert
-        plan.watermark = msgspec.msgpack.encode(self.watermark)
-        return plan
 
     def _clock_time(self, time: int) -> str:
         """A time as people say it: without the zone, which is the site's, and to the second."""

@@ -31,6 +31,10 @@ class StateWrite(msgspec.Struct):
     version: int
 
 
+StateRef = tuple[str, str, int]
+"""Detector, key and version (0: none) of a state that was looked at."""
+
+
 class HistoryRow(msgspec.Struct):
     """A finished thing worth keeping that is not an alert (a checkout session). `id` makes it idempotent."""
 
@@ -52,12 +56,14 @@ class Failure(msgspec.Struct):
 class Plan(msgspec.Struct):
     """The outcome of one batch.
 
+    unchanged: states that the plan was decided on and leaves as they are.
     alerts: the latest state of every alert the batch touched, by alert id.
     counters: increments, by dotted name ("events.pos-transactions", "late", "alerts.LONG_QUEUE", …).
     watermark: the engine's clock after the batch, encoded; given back to the engine on restart.
     """
 
     states: list[StateWrite] = msgspec.field(default_factory=list)
+    unchanged: list[StateRef] = msgspec.field(default_factory=list)
     alerts: dict[str, Alert] = msgspec.field(default_factory=dict)
     history: list[HistoryRow] = msgspec.field(default_factory=list)
     rejected: list[Rejected] = msgspec.field(default_factory=list)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable, Mapping
 from typing import Any, Protocol
 
 import msgspec
 
 NEVER = 2**62
 """A due time that does not come."""
+
+UNBORN = -NEVER - 1
+"""When a state expires that has never begun: before any watermark."""
 
 
 class Seen(msgspec.Struct, array_like=True):
@@ -57,30 +60,42 @@ class KeyState(msgspec.Struct, array_like=True, kw_only=True):
 class Entry:
     """One state as the engine works on it: the live object and what the store knows of it.
 
-    version: the version this was loaded as (0: not stored yet); a commit is refused when the store has
-        moved on. expires: event time after which the state is worth nothing any more.
+    data: the bytes in the store, None when there are none. version: of those bytes (0: not stored yet); a
+        commit is refused when the store has moved on. stored_expires: `expires` as it is in the store.
+    state: the live object, None until it is needed. expires: event time after which it is worth nothing
+        any more; UNBORN as long as there is no state, only an entry that says so.
     """
 
-    __slots__ = ("data", "expires", "state", "version")
+    __slots__ = ("data", "expires", "state", "stored_expires", "version")
 
     def __init__(self, data: bytes | None, version: int, expires: int) -> None:
         self.data = data
-        self.state: Any = None
         self.version = version
+        self.stored_expires = expires
+        self.state: Any = None
         self.expires = expires
+
+    def reset(self) -> None:
+        """Goes back to what is stored."""
+        self.state, self.expires = None, self.stored_expires
+
+    def stored(self, data: bytes, expires: int) -> None:
+        """Takes note that the live object has been stored, as these bytes."""
+        self.data, self.stored_expires = data, expires
+        self.version += 1
 
 
 class StateView(Protocol):
-    """The states as the engine sees them, whoever keeps them."""
+    """The states as the engine sees them, whoever keeps them. The engine changes entries in place."""
 
-    def get(self, detector: str, key: str) -> Entry | None:
-        """The entry of this key, or None when there is none. The engine may change the entry in place."""
+    def held(self, detector: str) -> Mapping[str, Entry]:
+        """The entries of this detector that are in memory, by key. Looked at before `load` is called."""
 
-    def create(self, detector: str, key: str) -> Entry:
-        """A new, empty entry of this key, known to later `get` calls."""
+    def load(self, detector: str, key: str) -> Entry:
+        """The entry of this key as last committed, UNBORN when there is none; held from now on."""
 
-    def reload(self, detector: str, key: str) -> Entry | None:
-        """The entry as last committed, forgetting changes made in memory since."""
+    def possible(self, detector: str) -> Container[str]:
+        """Keys that may have a state: all that have one, all that are held, and perhaps more."""
 
     def due(self, until: int) -> Iterable[tuple[str, str]]:
         """(detector, key) of every committed state with `wake <= until`, in no particular order."""

@@ -3,9 +3,9 @@
 Four shapes arrive: a bare value of a known topic (a file a topic, a Kafka message), a record
 `{"topic", "key"?, "value"}`, what `kcat -J` prints, and the frames of the store's TCP feed.
 
-The common case (a valid value, in plain ASCII) runs through the one loop of `decode_lines` and does
-nothing there but decode, look up the time, and build the event. All questions a value can raise are
-answered off that path, in `_second_look`.
+The common case (lines of valid values, in plain ASCII) runs through `decode_lines` step by step: all are
+decoded, all times are read, all events are built. All questions a value can raise are answered off that path,
+in `_second_look`.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Sequence
+from operator import attrgetter
 from typing import Annotated, Any, Final
 
 import msgspec
@@ -20,7 +21,7 @@ import msgspec
 from guardian.events.faults import Fault, Unparsed, fault_in, fault_of
 from guardian.events.leniency import Mend, mender
 from guardian.events.model import Event, Rejected
-from guardian.events.times import EARLIEST_MS, MINUTE_CHARS, SECONDS, TimeError, TimeParser
+from guardian.events.times import EARLIEST_MS, MINUTE_CHARS, SECOND_CHARS, SECONDS, TimeError, TimeParser
 from guardian.events.topics import OUTPUT_TOPICS, TOPICS, topic_for_dataset
 from guardian.events.wording import OddNumber, found
 
@@ -31,7 +32,6 @@ MAX_RECORD_BYTES: Final = 1 << 20
 # msgspec's errors about input are ValueErrors; nested brackets end in a RecursionError.
 _UNUSABLE = (ValueError, RecursionError)
 
-FRACTION_FROM: Final = MINUTE_CHARS + 2
 _MAX_REASON_CHARS = 200
 _MAX_DIGITS = 4000  # Python refuses to convert longer integers
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -50,6 +50,7 @@ class _Reader(msgspec.Struct):
     topic: str
     contract: type[msgspec.Struct]
     time_field: str
+    time_of: Callable[[Any], Any]
     check: Callable[[Any], Fault | None] | None
     decode: Callable[[bytes], Any]
     mend: Mend
@@ -96,6 +97,7 @@ class Decoder:
                 topic.name,
                 topic.contract,
                 topic.time_field,
+                attrgetter(topic.time_field),
                 topic.check,
                 msgspec.json.Decoder(topic.contract).decode,
                 mender(topic.contract),
@@ -129,46 +131,29 @@ class Decoder:
                 for position, line in enumerate(lines, first_position)
                 if line.strip()
             ]
-        out: list[Event | Rejected] = []
         # Asked of all lines at once, since asking each costs as much as a tenth of decoding it. The
         # decoder itself does not look inside fields the contract does not know, and history keeps them.
         careful = max(map(len, lines), default=0) > MAX_RECORD_BYTES or not all(map(bytes.isascii, lines))
-        times = self._times
-        minutes, tails, seconds = times.minutes.get, times.tails.get, SECONDS.get
-        latest, parse = times.latest_ms, times.parse
-        name, time_field, check, decode, add = (
-            reader.topic,
-            reader.time_field,
-            reader.check,
-            reader.decode,
-            out.append,
-        )
-        for position, line in enumerate(lines, first_position):
+        if not careful:
+            decode, check, name = reader.decode, reader.check, reader.topic
             try:
-                if careful:
-                    _require_sound(line)
-                value = decode(line)
-                stamp = getattr(value, time_field)
-                if (
-                    stamp.__class__ is str
-                    and (bases := minutes(stamp[:MINUTE_CHARS])) is not None
-                    and (second := seconds(stamp[MINUTE_CHARS:FRACTION_FROM])) is not None
-                    and (tail := tails(stamp[FRACTION_FROM:])) is not None
-                ):
-                    time = bases[tail[1]] + second + tail[0]
-                    if not EARLIEST_MS <= time <= latest:
-                        time = parse(stamp)
-                else:
-                    time = parse(stamp)
-            except _UNUSABLE as error:
-                if line.strip():
-                    add(self._second_look(reader, line, source, position, None, error))
+                values = [decode(line) for line in lines]
+                moments = self._times.parse_all(list(map(reader.time_of, values)))
+            except _UNUSABLE:
+                pass  # one of them needs a second look
             else:
-                if check is not None and (fault := check(value)) is not None:
-                    add(Rejected(name, fault.field, fault.reason, source, position, line))
-                else:
-                    add(Event(name, time, value, value.event_id, source, position, line))
-        return out
+                if check is None or not any(map(check, values)):
+                    return [
+                        Event(name, time, value, value.event_id, source, position, line)
+                        for position, (time, value, line) in enumerate(
+                            zip(moments, values, lines, strict=True), first_position
+                        )
+                    ]
+        return [
+            self._value(reader, line, source, position, None)
+            for position, line in enumerate(lines, first_position)
+            if line.strip()
+        ]
 
     def decode_record(self, line: bytes, source: str, position: int) -> Event | Rejected:
         """A record `{"topic", "key"?, "value"}`, or `{"topic", "key", "payload"}` as `kcat -J` prints it.
@@ -218,8 +203,8 @@ class Decoder:
                 if (
                     stamp.__class__ is str
                     and (bases := minutes(stamp[:MINUTE_CHARS])) is not None
-                    and (second := seconds(stamp[MINUTE_CHARS:FRACTION_FROM])) is not None
-                    and (tail := tails(stamp[FRACTION_FROM:])) is not None
+                    and (second := seconds(stamp[MINUTE_CHARS:SECOND_CHARS])) is not None
+                    and (tail := tails(stamp[SECOND_CHARS:])) is not None
                 ):
                     time = bases[tail[1]] + second + tail[0]
                     if not EARLIEST_MS <= time <= latest:

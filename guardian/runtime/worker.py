@@ -59,7 +59,7 @@ class Worker:
             except Conflict as conflict:
                 # Another worker was faster. Its states are newer: take those and decide again.
                 log.info("commit_conflict", keys=len(conflict.keys))
-                self._cache.forget()
+                self._cache.share()
                 self.engine.watermark = before
                 continue
             except BaseException:

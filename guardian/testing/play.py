@@ -58,7 +58,11 @@ def play(
 ) -> Outcome:
     """Plays `events`, in order of arrival, the given way, and lets every deadline pass in the end."""
     events = _numbered(events, identified=way.identified)
-    engine = Engine(detectors(), site=SITE, lateness_ms=lateness_ms)
+
+    def started() -> Engine:
+        return Engine(detectors(), site=SITE, lateness_ms=lateness_ms, slice_events=way.slice_events)
+
+    engine = started()
     if not way.cold and events:
         running = Watermark(lateness_ms, newest=min(one.time for one in events))
         engine.restore(msgspec.msgpack.encode(running))
@@ -73,7 +77,7 @@ def play(
         plan = engine.process(Batch(batch), states)
         commit(plan)
         if way.crash:
-            engine = Engine(detectors(), site=SITE, lateness_ms=lateness_ms)
+            engine = started()
             engine.restore(plan.watermark)
             states.sweep(engine.watermark.value)
     while way.by_clock and (due := states.next_due()) < NEVER:

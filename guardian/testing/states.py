@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Container, Iterable, Mapping
+
+import msgspec
 
 from guardian.engine.plan import Plan, StateWrite
-from guardian.engine.state import NEVER, Entry
+from guardian.engine.state import NEVER, UNBORN, Entry
 
 
 class MemoryStates:
@@ -17,26 +20,25 @@ class MemoryStates:
 
     def __init__(self) -> None:
         self._stored: dict[tuple[str, str], StateWrite] = {}
-        self._live: dict[tuple[str, str], Entry] = {}
+        self._live: defaultdict[str, dict[str, Entry]] = defaultdict(dict)
 
-    def get(self, detector: str, key: str) -> Entry | None:
-        """The entry being worked on, else the one stored."""
-        entry = self._live.get((detector, key))
-        return entry if entry is not None else self.reload(detector, key)
+    def held(self, detector: str) -> Mapping[str, Entry]:
+        """The entries being worked on."""
+        return self._live[detector]
 
-    def create(self, detector: str, key: str) -> Entry:
-        """A new entry."""
-        entry = self._live[detector, key] = Entry(None, 0, 0)
-        return entry
-
-    def reload(self, detector: str, key: str) -> Entry | None:
+    def load(self, detector: str, key: str) -> Entry:
         """The entry as last committed."""
-        self._live.pop((detector, key), None)
         stored = self._stored.get((detector, key))
         if stored is None:
-            return None
-        entry = self._live[detector, key] = Entry(stored.data, stored.version, stored.expires)
+            entry = Entry(None, 0, UNBORN)
+        else:
+            entry = Entry(stored.data, stored.version, stored.expires)
+        self._live[detector][key] = entry
         return entry
+
+    def possible(self, detector: str) -> Container[str]:
+        """Keys with a committed state, and those being worked on."""
+        return {key for name, key in self._stored if name == detector} | self._live[detector].keys()
 
     def due(self, until: int) -> Iterable[tuple[str, str]]:
         """Keys with a committed wake-up at `until` or before."""
@@ -49,15 +51,15 @@ class MemoryStates:
     def commit(self, plan: Plan) -> None:
         """Stores the plan's states and forgets the live ones. A stale version is an error here: there is
         only one worker."""
+        writes = [(write.detector, write.key, write.version) for write in plan.states]
+        for detector, key, version in (*writes, *plan.unchanged):
+            one = self._stored.get((detector, key))
+            known = 0 if one is None else one.version
+            if version != known:
+                raise AssertionError(f"{key}: computed from version {version}, but {known} is stored")
         for write in plan.states:
-            key = write.detector, write.key
-            stored = self._stored.get(key)
-            known = 0 if stored is None else stored.version
-            if write.version != known:
-                raise AssertionError(f"{key}: computed from version {write.version}, but {known} is stored")
-            self._stored[key] = StateWrite(
-                write.detector, write.key, write.data, write.wake, write.expires, known + 1
-            )
+            stored = msgspec.structs.replace(write, version=write.version + 1)
+            self._stored[write.detector, write.key] = stored
         self._live.clear()
 
     def sweep(self, watermark: int) -> None:

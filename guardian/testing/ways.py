@@ -7,6 +7,7 @@ from typing import TypeAlias
 
 import msgspec
 
+from guardian.engine.engine import SLICE
 from guardian.events.model import Event
 from guardian.testing.events import heartbeat
 
@@ -29,6 +30,7 @@ class Way(msgspec.Struct, frozen=True, kw_only=True):
     cold: the very first events of the site, when the watermark is not known yet; otherwise the streams
         had been running before.
     crash: after every batch, only what was committed survives, and what has expired is swept.
+    slice_events: in slices of so many events a batch goes through the engine.
     by_clock: in the end the streams fall silent, and deadlines pass by the clock.
     in_time_only: only for cases without a late event: what is late depends on the order, and on how the very
         first events move the watermark.
@@ -42,6 +44,7 @@ class Way(msgspec.Struct, frozen=True, kw_only=True):
     crash: bool = False
     by_clock: bool = False
     in_time_only: bool = False
+    slice_events: int = SLICE
 
 
 def _whole(events: Sequence[Event], lateness_ms: int) -> Batches:
@@ -126,6 +129,8 @@ IN_ONE_BATCH = Way(name="in one batch", cut=_whole)
 WAYS: tuple[Way, ...] = (
     IN_ONE_BATCH,
     Way(name="one event a batch", cut=_single),
+    Way(name="one event a slice", cut=_whole, slice_events=1),
+    Way(name="three events a slice", cut=_pieces(11), slice_events=3),
     *(Way(name=f"in pieces {seed}", cut=_pieces(seed)) for seed in (1, 2, 3)),
     Way(name="doubled", cut=_doubled, identified=True),
     Way(name="doubled from the first event on", cut=_doubled, identified=True, cold=True, in_time_only=True),

@@ -209,6 +209,8 @@ def test_an_error_while_writing_leaves_nothing_behind_and_the_store_usable(store
     [
         (sqlite_store._LOAD, 2),
         (sqlite_store._DUE, 1),
+        (sqlite_store._KEYS, 2),
+        (sqlite_store._VERSION, 2),
         (sqlite_store._ANY_STALE, 2),
         (sqlite_store._STALEST, 5),
         (sqlite_store._IDLEST, 2),

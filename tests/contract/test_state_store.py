@@ -193,6 +193,46 @@ def test_two_stores_see_each_other(lasting: Backend) -> None:
     two.close()
 
 
+def test_keys_are_those_of_one_detector(store: StateStore) -> None:
+    assert store.keys("d", 2) == []
+    store.commit(Plan(states=[write("b"), write("a"), write("c", detector="other")]))
+    assert sorted(store.keys("d", 2) or ()) == ["a", "b"]
+    assert store.keys("d", 1) is None
+
+
+def test_what_a_plan_goes_by_must_not_have_been_changed_by_others(lasting: Backend) -> None:
+    one, other = lasting.open(), lasting.open()
+    one.commit(Plan(states=[write("k"), write("l")]))
+    one.commit(Plan(counters=Counter(n=1), unchanged=[("d", "k", 1), ("d", "none", 0)]))
+    other.commit(Plan(states=[write("k", version=1)]))
+    for _ in range(2):
+        with pytest.raises(Conflict) as caught:
+            one.commit(Plan(counters=Counter(n=1), unchanged=[("d", "l", 1), ("d", "k", 1)]))
+        assert caught.value.keys == [("d", "k")]
+    one.commit(Plan(counters=Counter(n=1), unchanged=[("d", "k", 2), ("d", "none", 0)]))
+    other.commit(Plan(states=[write("none")]))
+    with pytest.raises(Conflict) as caught:
+        one.commit(Plan(states=[write("m")], unchanged=[("d", "none", 0)]))
+    assert caught.value.keys == [("d", "none")]
+    assert one.counters() == {"n": 2}
+    assert one.load("d", "m") is None
+    one.close()
+    other.close()
+
+
+def test_whoever_goes_by_a_list_of_keys_is_told_once_that_others_write(lasting: Backend) -> None:
+    one, other = lasting.open(), lasting.open()
+    assert one.keys("d", 2) == []
+    other.commit(Plan(states=[write("k")]))
+    with pytest.raises(Conflict):
+        one.commit(Plan(counters=Counter(n=1)))
+    other.commit(Plan(states=[write("l")]))
+    one.commit(Plan(counters=Counter(n=1)))
+    assert one.counters() == {"n": 1}
+    one.close()
+    other.close()
+
+
 def test_racing_stores_lose_no_update(lasting: Backend) -> None:
     """Each adds to the same two states and its own counter, reloading and deciding again on conflict."""
     rounds, racers = 60, 3
@@ -418,6 +458,16 @@ def test_history_holds_each_thing_once(store: StateStore, backend: Backend) -> N
     assert backend.history(store) == {("session", "s1"): (5, row.row), ("other", "s1"): (6, [])}
     store.commit(Plan(history=[HistoryRow("session", "s1", 7, {"items": []})]))
     assert backend.history(store)["session", "s1"] == (7, {"items": []})
+
+
+def test_history_is_read_by_kind_and_id(store: StateStore) -> None:
+    assert list(store.history("score")) == []
+    rows = [HistoryRow("score", f"{number:04}", number, {"score": number / 2}) for number in range(600)]
+    empty = HistoryRow("score", "", 7, {"name": "Käse", "items": [1, None]})
+    store.commit(Plan(history=[*reversed(rows), empty, HistoryRow("session", "0001", 1, {})]))
+    store.commit(Plan(history=[HistoryRow("score", "0300", 9, {"score": 0})]))
+    rows[300] = HistoryRow("score", "0300", 9, {"score": 0})
+    assert list(store.history("score")) == [empty, *rows]
 
 
 def test_failures_are_kept(store: StateStore, backend: Backend) -> None:

@@ -15,6 +15,7 @@ import time
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import accumulate, islice
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -266,6 +267,14 @@ def extend_keys(keys: list[int], records: Sequence[Record], newest: int, *, fina
     """
     append = keys.append
     start = len(keys)
+    try:
+        times = [record.time for record in records[start:]]  # type: ignore[union-attr]
+    except AttributeError:
+        pass  # one of them did not decode
+    else:
+        if max(times, default=newest) - newest <= JUMP_MS:  # nowhere a jump
+            keys += islice(accumulate(times, max, initial=newest), 1, None)
+            return keys[-1] if times else newest
     for index, record in enumerate(records[start:] if start else records, start):
         if type(record) is Event:
             time_ = record.time

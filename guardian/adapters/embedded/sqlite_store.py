@@ -18,7 +18,7 @@ import msgspec
 from msgspec.structs import astuple
 
 from guardian.alerts.model import Alert, Workflow
-from guardian.engine.plan import HistoryRow, Plan, StateWrite
+from guardian.engine.plan import HistoryRow, Plan, StateRef
 from guardian.engine.state import NEVER
 from guardian.events.model import Rejected
 from guardian.ports import Conflict, StoredAlert, StoredState
@@ -36,6 +36,7 @@ APPLICATION_ID = int.from_bytes(b"BGrd", "big")
 _BUSY_S = 10.0
 _CHUNK = 16
 _SWEEP_PAGE = 256
+_HISTORY_PAGE = 256
 
 # The state table has a rowid: rows lie in order of creation, so the keys of the day share pages and a
 # commit rewrites few of them; a table clustered on (detector, key) took up to twice as long.
@@ -117,6 +118,8 @@ _REPLACE_CHUNK = f"""UPDATE state
     FROM {_ROWS}
     WHERE detector = new.column1 AND key = new.column2 AND version = new.column6"""  # noqa: S608
 
+_VERSION = "SELECT version FROM state WHERE detector = ? AND key = ?"
+_KEYS = "SELECT key FROM state WHERE detector = ? LIMIT ?"
 _LOAD = "SELECT data, version, expires FROM state WHERE detector = ? AND key = ?"
 _DUE = f"SELECT detector, key FROM state WHERE wake <= ? AND wake < {NEVER} ORDER BY wake, rowid"  # noqa: S608
 
@@ -129,6 +132,8 @@ _PUT_ALERT = """INSERT INTO alerts (alert_id, type, severity, status, site, even
     WHERE doc <> excluded.doc"""
 _PUT_HISTORY = """INSERT INTO history (kind, id, time, row) VALUES (?, ?, ?, ?)
     ON CONFLICT (kind, id) DO UPDATE SET time = excluded.time, row = excluded.row"""
+_HISTORY_FROM = "SELECT id, time, row FROM history WHERE kind = ? AND id >= ? ORDER BY id LIMIT ?"
+_HISTORY_AFTER = "SELECT id, time, row FROM history WHERE kind = ? AND id > ? ORDER BY id LIMIT ?"
 _PUT_POSITION = """INSERT INTO positions (source, position) VALUES (?, ?)
     ON CONFLICT (source) DO UPDATE SET position = excluded.position"""
 _PUT_WATERMARK = """INSERT INTO meta (name, value) VALUES ('watermark', ?)
@@ -166,8 +171,11 @@ class SqliteStore:
 
     One process writes, others may read at the same time. A second writer is safe too: commits take turns
     (waiting for at most ten seconds, then `sqlite3.OperationalError`), and versions keep it from overwriting
-    what it has not seen. A store may be called from several threads, one at a time; do not run busy Python
-    threads beside it, for they hold up every statement of a commit by the interpreter's switch interval.
+    or going by what it has not seen. States that a plan leaves unchanged are looked at only once somebody
+    else has written to the file.
+
+    A store may be called from several threads, one at a time; do not run busy Python threads beside it, for
+    they hold up every statement of a commit by the interpreter's switch interval.
 
     The `expires` of a state must not go backwards, or the sweep may come as late as it was before.
     """
@@ -177,6 +185,10 @@ class SqliteStore:
         self._keys: Counter[str] | None = None
         """How many states each detector has; None: not counted yet."""
         self._keys_as_of = 0
+        self._alone = True
+        """Nobody else has written since the file was opened."""
+        self._keys_given = False
+        """Somebody may go by a list of keys."""
         memory = str(path) == MEMORY
         if not memory:
             _create_private(path)
@@ -198,6 +210,7 @@ class SqliteStore:
             self._db.execute("PRAGMA cache_size = -32768")  # KiB
             if version < len(MIGRATIONS):
                 self._migrate(path)
+            self._changes_seen = self._changes_by_others()
         except BaseException:
             self._db.close()
             raise
@@ -218,6 +231,13 @@ class SqliteStore:
                 if row is not None:
                     found[key] = StoredState(*row)
         return found
+
+    def keys(self, detector: str, most: int) -> list[str] | None:
+        """The keys of every state of a detector; None when there are more than `most`."""
+        with self._lock:
+            self._keys_given = True
+            keys = [row[0] for row in self._db.execute(_KEYS, (detector, most + 1))]
+        return keys if len(keys) <= most else None
 
     def due(self, until: int) -> list[tuple[str, str]]:
         """(detector, key) of every state whose wake-up is at `until` or before, the earliest first."""
@@ -247,6 +267,7 @@ class SqliteStore:
             return
         try:
             with self._transaction("IMMEDIATE"):
+                self._check_unchanged(plan.unchanged)
                 if self._write(_CREATE_CHUNK, _CREATE, created) < len(created):
                     raise Conflict(())
                 if self._write(_REPLACE_CHUNK, _REPLACE, replaced) < len(replaced):
@@ -255,7 +276,7 @@ class SqliteStore:
                     if rows:
                         self._db.executemany(sql, rows)
         except Conflict:  # something did not match: only now find out what
-            raise Conflict(self._stale(plan.states)) from None
+            raise Conflict(self._stale(plan)) from None
         if created and self._keys is not None:
             self._keys.update(row[0] for row in created)
 
@@ -310,6 +331,18 @@ class SqliteStore:
                 ).fetchone()
             yield StoredAlert(_decode_alert(doc), Workflow(workflow), note)
 
+    def history(self, kind: str) -> Iterator[HistoryRow]:
+        """Every row of a kind as it was kept last, by id; each as it is when the iterator gets there."""
+        sql, last = _HISTORY_FROM, ""
+        while True:
+            with self._lock:
+                page = self._db.execute(sql, (kind, last, _HISTORY_PAGE)).fetchall()
+            for identifier, time, row in page:
+                yield HistoryRow(kind, identifier, time, msgspec.json.decode(row))
+            if len(page) < _HISTORY_PAGE:
+                return
+            sql, last = _HISTORY_AFTER, page[-1][0]
+
     def quarantine(self) -> Iterator[Rejected]:
         """Every quarantined record, in order of arrival."""
         last = 0
@@ -357,9 +390,30 @@ class SqliteStore:
             changed += db.executemany(single, rows[done:]).rowcount
         return changed
 
-    def _stale(self, writes: list[StateWrite]) -> list[tuple[str, str]]:
-        """The keys of those writes whose version is not the stored one."""
-        expected = {(write.detector, write.key): write.version for write in writes}
+    def _check_unchanged(self, states: list[StateRef]) -> None:
+        """Raises Conflict unless these states are still what they were. To be called in a transaction."""
+        if self._alone:
+            if self._changes_by_others() == self._changes_seen:
+                return
+            self._alone = False
+        if self._keys_given:
+            self._keys_given = False
+            raise Conflict(())  # nobody can tell what was passed over for want of a key
+        for detector, key, version in states:
+            row = self._db.execute(_VERSION, (detector, key)).fetchone()
+            if version != (0 if row is None else row[0]):
+                raise Conflict(())
+
+    def _changes_by_others(self) -> int:
+        """A number that changes when another connection has written to the file."""
+        changes: int = self._db.execute("PRAGMA data_version").fetchone()[0]
+        return changes
+
+    def _stale(self, plan: Plan) -> list[tuple[str, str]]:
+        """The keys of those states whose version is not the stored one."""
+        writes = [(write.detector, write.key, write.version) for write in plan.states]
+        writes += plan.unchanged
+        expected = {(detector, key): version for detector, key, version in writes}
         stored = self.load_many(expected)
         versions = {key: stored[key].version if key in stored else 0 for key in expected}
         stale = [key for key, version in expected.items() if versions[key] != version]
@@ -369,7 +423,7 @@ class SqliteStore:
 
     def _counted(self) -> Counter[str]:
         """How many states each detector has. Counted again only when somebody else has written."""
-        changes: int = self._db.execute("PRAGMA data_version").fetchone()[0]
+        changes = self._changes_by_others()
         if self._keys is None or changes != self._keys_as_of:
             self._keys = Counter(dict(self._db.execute(_COUNT)))
             self._keys_as_of = changes

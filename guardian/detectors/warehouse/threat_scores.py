@@ -50,7 +50,7 @@ HOSTILE = -0.5
 """A sentiment of this or less is hostile."""
 
 NAMED_CAP = 200
-FACTORS_CAP = 500
+FACTORS_CAP = 64
 SHOWN_CAP = 20
 HALF_LIVES_KEPT = 10
 """After so many a factor is forgotten: a thousandth of it is left."""

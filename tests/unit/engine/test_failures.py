@@ -35,7 +35,11 @@ SIZES = pytest.mark.parametrize("size", [1, 2, 3, 100])
 
 
 def in_batches(detectors: list[Detector[Any]], events: list[Event], size: int) -> Outcome:
-    return run(detectors, [events[at : at + size] for at in range(0, len(events), size)])
+    """The same in batches of this size, and in one batch of slices of this size."""
+    outcome = run(detectors, [events[at : at + size] for at in range(0, len(events), size)])
+    sliced = run(detectors, [events], slice_events=size)
+    assert sliced == outcome
+    return outcome
 
 
 @SIZES
@@ -185,11 +189,11 @@ class Brittle(MemoryStates):
         super().__init__()
         self.loads_left = fails_on
 
-    def reload(self, detector: str, key: str) -> Entry | None:
+    def load(self, detector: str, key: str) -> Entry:
         self.loads_left -= 1
         if self.loads_left == 0:
             raise ConnectionError("gone")
-        return super().reload(detector, key)
+        return super().load(detector, key)
 
 
 @pytest.mark.parametrize("fails_on", range(1, 8))

@@ -15,6 +15,8 @@ from tests.unit.engine.toys import (
     CLOCK,
     LATENESS,
     NOTES,
+    REMARKS,
+    WHISPERS,
     Outcome,
     Recorder,
     clock,
@@ -40,6 +42,7 @@ def streams(
     duplicates: bool = True,
     cold: bool = True,
     step: int = 40,
+    topics: Sequence[str] = (NOTES,),
 ) -> list[Event]:
     """Notes for three keys and ticks of the clock, out of order, some late, some delivered twice."""
     events: list[Event] = [] if cold and draw(st.booleans()) else started()
@@ -56,6 +59,7 @@ def streams(
                 at,
                 *keys,
                 text=f"n{number}",
+                topic=draw(st.sampled_from(topics)),
                 id=draw(st.sampled_from([None, f"id{number}"])) if duplicates else None,
                 wake=draw(st.sampled_from(wakes)),
                 woken=draw(st.sampled_from(woken)),
@@ -82,10 +86,17 @@ def chain(*, retention_ms: int = 10**9, alerts: bool = True) -> list[Detector[An
 
 
 def assert_same(detectors: Any, events: list[Event], places: list[int], *, sweep: bool = False) -> Outcome:
-    """Plays the events in one batch, cut at these places and one by one."""
+    """Plays the events in one batch, cut at these places and one by one; and in slices of a batch."""
     whole = run(detectors(), [events], sweep=sweep)
-    for steps in (pieces(events, places), [[one] for one in events]):
-        other = run(detectors(), steps, sweep=sweep)
+    cut_up = pieces(events, places)
+    for steps, slice_events in (
+        (cut_up, 100),
+        ([[one] for one in events], 100),
+        ([events], 1),
+        ([events], 3),
+        (cut_up, 2),
+    ):
+        other = run(detectors(), steps, sweep=sweep, slice_events=slice_events)
         assert other.alerts == whole.alerts
         assert other.history == whole.history
         assert other.failures == whole.failures
@@ -136,6 +147,31 @@ def test_an_expired_state_is_as_good_as_none(
     kept, swept = run(detectors(), steps), run(detectors(), steps, sweep=True)
     assert swept == kept
     assert_same(detectors, events, places, sweep=True)
+
+
+def first_key(event: Event) -> str | None:
+    return next(iter(event.value.keys), None)
+
+
+@given(
+    streams(wakes=(None, 5, 20, 60), topics=(NOTES, REMARKS, REMARKS)),
+    cuts,
+    st.sampled_from([0, 15, 40, 100]),
+)
+def test_events_that_open_no_state(events: list[Event], places: list[int], retention_ms: int) -> None:
+    """Whether there is a state is the same at the same event, however the input is cut."""
+
+    def detectors() -> list[Detector[Any]]:
+        listens = {NOTES: own_keys, REMARKS: own_keys}
+        retention = retention_ms + LATENESS
+        return [
+            Recorder("A", listens, emits=("from-a", WHISPERS), retention_ms=retention),
+            Recorder("B", {"from-a": one_key, REMARKS: own_keys}, retention_ms=retention),
+            Recorder("C", {NOTES: first_key, WHISPERS: own_keys}, retention_ms=retention),
+        ]
+
+    kept = assert_same(detectors, events, places)
+    assert assert_same(detectors, events, places, sweep=True) == kept
 
 
 FAILS = ("", "", "", "A apply", "A wake", "B apply", "B wake", "C apply", "C wake")

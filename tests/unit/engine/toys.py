@@ -21,6 +21,8 @@ from guardian.events.topics import FRAUD_ALERTS
 from guardian.testing.states import MemoryStates
 
 NOTES, CLOCK = "notes", "clock"
+REMARKS, WHISPERS = "remarks", "whispers"
+"""Streams whose notes open no state; whispers are what toys emit."""
 BASE = 1_750_000_000_000
 """Event times below are offsets from here."""
 LATENESS = 10
@@ -86,7 +88,8 @@ class Recorder(Detector[Log]):
         self.retention_ms = retention_ms
         self.state_version = state_version
         self._inputs = tuple(
-            Input(topic, key, self.hear) for topic, key in (listens or {NOTES: own_keys}).items()
+            Input(topic, key, self.hear, creates=topic not in (REMARKS, WHISPERS))
+            for topic, key in (listens or {NOTES: own_keys}).items()
         )
         if types:
             self._inputs += (Input(FRAUD_ALERTS, one_key, self.hear_alert, types),)
@@ -202,12 +205,13 @@ def run(
     finish: bool = True,
     sweep: bool = False,
     states: MemoryStates | None = None,
+    slice_events: int = 1_024,
 ) -> Outcome:
     """Runs an engine over batches and silences (ms), with states and watermark as bytes in between.
 
-    sweep: expired states are deleted after every step.
+    sweep: expired states are deleted after every step. slice_events: how a batch is run inside the engine.
     """
-    engine = Engine(detectors, site="toys", lateness_ms=LATENESS)
+    engine = Engine(detectors, site="toys", lateness_ms=LATENESS, slice_events=slice_events)
     states = MemoryStates() if states is None else states
     outcome = Outcome({}, {}, Counter(), Counter())
 

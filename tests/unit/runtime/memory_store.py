@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 import msgspec
 
 from guardian.alerts.model import Alert, Workflow
-from guardian.engine.plan import Plan, StateWrite
+from guardian.engine.plan import HistoryRow, Plan, StateWrite
 from guardian.engine.state import NEVER
 from guardian.events.model import Rejected
 from guardian.ports import Conflict, StoredAlert, StoredState
@@ -26,7 +26,7 @@ class MemoryStore:
         self.loads = 0
         self.sweeps: list[tuple[int, dict[str, int], int]] = []
         self.failures: list[tuple[str, str, str, str]] = []
-        self.history: dict[tuple[str, str], bytes] = {}
+        self._history: dict[tuple[str, str], bytes] = {}
         self.before_commit: Callable[[], None] = _nothing
         self.after_commit: Callable[[], None] = _nothing
         self.on_load: Callable[[], None] = _nothing
@@ -46,15 +46,19 @@ class MemoryStore:
         loaded = {key: self.load(*key) for key in keys}
         return {key: stored for key, stored in loaded.items() if stored is not None}
 
+    def keys(self, detector: str, most: int) -> list[str] | None:
+        self.on_load()
+        keys = [key for name, key in self.states if name == detector]
+        return keys if len(keys) <= most else None
+
     def due(self, until: int) -> list[tuple[str, str]]:
         return [key for key, stored in self.states.items() if stored.wake <= until]
 
     def commit(self, plan: Plan) -> None:
         self.before_commit()
+        looked_at = [(write.detector, write.key, write.version) for write in plan.states] + plan.unchanged
         stale = [
-            (write.detector, write.key)
-            for write in plan.states
-            if write.version != self._version(write.detector, write.key)
+            (detector, key) for detector, key, version in looked_at if version != self._version(detector, key)
         ]
         if stale:
             self.conflicts += 1
@@ -62,7 +66,9 @@ class MemoryStore:
         for write in plan.states:
             self.states[write.detector, write.key] = msgspec.structs.replace(write, version=write.version + 1)
         self._alerts |= {name: msgspec.json.encode(alert) for name, alert in plan.alerts.items()}
-        self.history |= {(row.kind, row.id): msgspec.json.encode((row.time, row.row)) for row in plan.history}
+        self._history |= {
+            (row.kind, row.id): msgspec.json.encode((row.time, row.row)) for row in plan.history
+        }
         self.failures += [(one.detector, one.key, one.event, one.error) for one in plan.failures]
         self._quarantine += plan.rejected
         self._counters.update(plan.counters)
@@ -99,6 +105,12 @@ class MemoryStore:
         for alert in sorted(alerts, key=lambda alert: (alert.event_time, alert.alert_id)):
             yield StoredAlert(alert, Workflow.OPEN, "")
 
+    def history(self, kind: str) -> Iterator[HistoryRow]:
+        for (one, identifier), kept in sorted(self._history.items()):
+            if one == kind:
+                time, row = msgspec.json.decode(kept)
+                yield HistoryRow(kind, identifier, time, row)
+
     def quarantine(self) -> Iterator[Rejected]:
         yield from self._quarantine
 
@@ -107,7 +119,7 @@ class MemoryStore:
 
     def findings(self) -> tuple[dict[str, bytes], dict[tuple[str, str], bytes]]:
         """All alerts and history, as bytes."""
-        return dict(self._alerts), dict(self.history)
+        return dict(self._alerts), dict(self._history)
 
     def _version(self, detector: str, key: str) -> int:
         stored = self.states.get((detector, key))

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given, strategies as st
 
 from guardian.engine.plan import Plan, StateWrite
-from guardian.engine.state import NEVER
+from guardian.engine.state import NEVER, UNBORN, Entry
+from guardian.runtime import state_cache
 from guardian.runtime.state_cache import StateCache
 from tests.unit.runtime.memory_store import MemoryStore
 
@@ -14,11 +16,17 @@ def write(key: str, version: int, data: bytes = b"data", wake: int = NEVER) -> S
     return StateWrite("D", key, data, wake, 100, version)
 
 
+def entry_of(cache: StateCache, key: str) -> Entry:
+    """Does what an engine does to get at the entry."""
+    held = cache.held("D").get(key)
+    return cache.load("D", key) if held is None else held
+
+
 def committed(store: MemoryStore, cache: StateCache, *keys: str) -> None:
     """Does what an engine does with these keys, and commits it."""
     plan = Plan()
     for key in keys:
-        entry = cache.get("D", key) or cache.create("D", key)
+        entry = entry_of(cache, key)
         plan.states.append(write(key, entry.version))
     store.commit(plan)
     cache.committed(plan)
@@ -31,62 +39,48 @@ def store() -> MemoryStore:
 
 def test_what_was_committed_is_not_loaded_again(store: MemoryStore) -> None:
     cache = StateCache(store)
-    assert cache.get("D", "a") is None
+    assert entry_of(cache, "a").expires == UNBORN
     for version in range(1, 4):
         committed(store, cache, "a")
-        entry = cache.get("D", "a")
-        assert entry is not None
+        entry = entry_of(cache, "a")
         assert entry.version == store.states["D", "a"].version == version
-    assert store.loads == 2  # by the first `get` and the first commit: there was nothing yet
+        assert (entry.data, entry.stored_expires) == (b"data", 100)
+    assert store.loads == 0  # that there was nothing is known without asking
 
 
-def test_reload_takes_what_the_store_says(store: MemoryStore) -> None:
+def test_load_takes_what_the_store_says(store: MemoryStore) -> None:
     cache, other = StateCache(store), StateCache(store)
     committed(store, cache, "a")
     committed(store, other, "a")
-    stale = cache.get("D", "a")
-    assert stale is not None
-    assert stale.version == 1
-    fresh = cache.reload("D", "a")
-    assert fresh is not None
+    assert entry_of(cache, "a").version == 1
+    cache.share()
+    fresh = cache.load("D", "a")
     assert (fresh.version, fresh.data, fresh.expires, fresh.state) == (2, b"data", 100, None)
-    assert cache.get("D", "a") is fresh
+    assert entry_of(cache, "a") is fresh
     store.states.clear()
-    assert cache.reload("D", "a") is None
-    assert cache.get("D", "a") is None
+    assert cache.load("D", "a").expires == UNBORN
+    assert entry_of(cache, "a").version == 0
 
 
 def test_forgetting_some_or_all(store: MemoryStore) -> None:
     cache = StateCache(store)
     committed(store, cache, "a", "b")
-    a, b = cache.get("D", "a"), cache.get("D", "b")
+    a, b = entry_of(cache, "a"), entry_of(cache, "b")
     cache.forget([("D", "a"), ("D", "never there")])
-    assert cache.get("D", "a") is not a
-    assert cache.get("D", "b") is b
+    assert entry_of(cache, "a") is not a
+    assert entry_of(cache, "b") is b
     cache.forget()
-    assert cache.get("D", "b") is not b
+    assert entry_of(cache, "b") is not b
 
 
 @pytest.mark.parametrize("limit", [1, 2, 10, 11])
 def test_beyond_the_limit_the_longest_held_go(store: MemoryStore, limit: int) -> None:
     cache = StateCache(store, limit)
     for number in range(60):
-        committed(store, cache, str(number), str(number // 2))
-        loads = store.loads
-        held = []
-        for key in map(str, range(number + 1)):
-            cache_loads = store.loads
-            if (("D", key)) in cache._entries:
-                cache.get("D", key)
-                held.append(key)
-            assert store.loads == cache_loads
-        assert loads == store.loads
-        assert len(held) <= limit
-        assert all(stored.version > 0 for stored in store.states.values())
+        committed(store, cache, *{str(number), str(number // 2)})
+        assert len(cache.held("D")) <= limit
     for number in range(60):
-        entry = cache.get("D", str(number))
-        assert entry is not None
-        assert entry.version == store.states["D", str(number)].version
+        assert entry_of(cache, str(number)).version == store.states["D", str(number)].version
 
 
 def test_what_is_due_is_the_stores_business(store: MemoryStore) -> None:
@@ -94,3 +88,55 @@ def test_what_is_due_is_the_stores_business(store: MemoryStore) -> None:
     cache = StateCache(store)
     assert sorted(cache.due(5)) == [("D", "a")]
     assert sorted(cache.due(NEVER - 1)) == [("D", "a"), ("D", "b")]
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from("lcsf"), st.sampled_from("abcdef")), max_size=40), st.integers(0, 3)
+)
+def test_every_key_with_a_state_is_possible(steps: list[tuple[str, str]], spare: int) -> None:
+    """Whatever is loaded, committed, swept and forgotten in between."""
+    store = MemoryStore()
+    store.commit(Plan(states=[write("a", 0), StateWrite("other", "z", b"", NEVER, 100, 0)]))
+    cache = StateCache(store, 3)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(state_cache, "SPARE", spare)
+        for what, key in steps:
+            if what == "l":
+                cache.load("D", key)
+            elif what == "c":
+                committed(store, cache, key)
+            elif what == "s":
+                store.states.pop(("D", key), None)
+                cache.forget([("D", key)])
+            else:
+                cache.forget()
+            possible = cache.possible("D")
+            assert all(key in possible for name, key in store.states if name == "D")
+            assert all(key in possible for key in cache.held("D"))
+            assert "z" not in possible
+            assert sum(key in possible for key in "abcdef") <= 2 * 6 + spare
+
+
+def test_what_is_not_possible_is_found_out_without_asking_for_each_key(store: MemoryStore) -> None:
+    cache = StateCache(store)
+    committed(store, cache, "a")
+    loads = store.loads
+    assert [key for key in "abc" if key in cache.possible("D")] == ["a"]
+    assert store.loads == loads
+
+
+def test_of_very_many_keys_no_list_is_kept(store: MemoryStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(state_cache, "KEYS_CAP", 2)
+    monkeypatch.setattr(state_cache, "SPARE", 0)
+    cache = StateCache(store)
+    committed(store, cache, "a", "b", "c")
+    assert "z" in cache.possible("D")
+    assert cache.load("D", "z").expires == UNBORN
+    assert store.loads == 1
+
+
+def test_once_others_write_everything_is_possible(store: MemoryStore) -> None:
+    cache = StateCache(store)
+    assert "a" not in cache.possible("D")
+    cache.share()
+    assert "a" in cache.possible("D")

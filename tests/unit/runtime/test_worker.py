@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import msgspec
 import pytest
 from hypothesis import given, settings, strategies as st
 
+from guardian.adapters.embedded.sqlite_store import SqliteStore
 from guardian.alerts.model import Alert, Severity
 from guardian.engine.about import About
 from guardian.engine.context import Context
@@ -24,6 +27,7 @@ from tests.unit.engine.toys import (
     BASE,
     LATENESS,
     NOTES,
+    REMARKS,
     Recorder,
     clock,
     note,
@@ -189,7 +193,7 @@ def test_an_error_of_the_store_leaves_the_worker_as_it_was(
     """Nothing of the batch was committed; given again, it is decided as if for the first time."""
     batches = pieces(events, places)
     store = MemoryStore()
-    one = worker(store)
+    one = worker(store, cache_limit=2)  # so that states are loaded again and again
     setattr(store, when, Trouble(at, error))
     for step in [*(lambda batch=batch: one.process(Batch(batch)) for batch in batches), one.finish]:
         before, watermark = dict(store.states), one.engine.watermark.value
@@ -250,6 +254,65 @@ def test_two_workers_on_one_store_lose_nothing(
         for one in chosen:
             one.process(Batch(batch))
     assert sums(store) == expected
+
+
+class Switched(KeyState):
+    on: bool = False
+
+
+class Switch(Detector[Switched]):
+    """Notes turn it on and off; remarks are told of where it is on, and change nothing."""
+
+    about = About(id="SWITCH", version=1, title="Switch", description="Switch", subject="key")
+    state = Switched
+    retention_ms = 10**9
+
+    @property
+    def span_ms(self) -> int:
+        return 0
+
+    @property
+    def inputs(self) -> tuple[Input, ...]:
+        return (
+            Input(NOTES, own_keys, self.turn, once=False),
+            Input(REMARKS, own_keys, self.tell, once=False, creates=False),
+        )
+
+    def turn(self, state: Switched, event: Event, ctx: Context) -> None:
+        state.on = event.value.text == "on"
+
+    def tell(self, state: Switched, event: Event, ctx: Context) -> None:
+        if state.on:
+            ctx.count(f"on.{ctx.key}.{event.position}")
+
+
+@settings(max_examples=40)
+@given(
+    st.lists(
+        st.tuples(st.booleans(), st.sampled_from("ab"), st.sampled_from(["on", "off", "tell", "tell"])),
+        max_size=12,
+    )
+)
+def test_two_workers_on_one_file_go_by_what_the_other_has_done(turns: list[tuple[bool, str, str]]) -> None:
+    """Also where it would change nothing in a state, or there was no state to change."""
+    with TemporaryDirectory() as folder:
+        stores = [SqliteStore(Path(folder) / "two.db", durable=False) for _ in range(2)]
+        workers = [worker(store, lambda: [Switch(lateness_ms=LATENESS)]) for store in stores]
+        for one in workers:
+            one.process(Batch(started()))
+        on: dict[str, bool] = {}
+        expected = set()
+        for number, (second, key, what) in enumerate(turns):
+            if what == "tell":
+                workers[second].process(Batch([note(number, key, topic=REMARKS)]))
+                if on.get(key):
+                    expected.add(f"SWITCH.on.{key}.{number}")
+            else:
+                workers[second].process(Batch([note(number, key, text=what)]))
+                on[key] = what == "on"
+        assert {name for name in stores[0].counters() if ".on." in name} == expected
+        for store in stores:
+            store.close()
 
 
 @given(st.lists(st.tuples(st.booleans(), st.booleans(), st.sampled_from(["a", "b", "ab"])), max_size=12))
@@ -356,8 +419,8 @@ def test_keys_swept_because_they_expired_start_anew() -> None:
         one = worker(where, lambda: [Capped(lateness_ms=LATENESS)])
         one.process(Batch([*started(), amount(0, "a"), amount(1, "b")]))
         for _ in range(SWEEP_EVERY - 1):
-            one.process(Batch([clock(1_001 + LATENESS)]))
-        one.process(Batch([note(1_002, "a", "b", text="8")]))
+            one.process(Batch([clock(1_126 + LATENESS)]))
+        one.process(Batch([note(1_127, "a", "b", text="8")]))
     assert sums(store) == sums(unswept) == {"a": (8, 1), "b": (10, 2)}
     assert store.conflicts == 0  # the worker does not go by what it remembers of them
 

@@ -55,9 +55,10 @@ def undisturbed(batches: Sequence[Sequence[Event]], detectors: Detectors = chain
     return store
 
 
-def about_states(store: MemoryStore) -> dict[tuple[str, str], tuple[int, int, int, int]]:
-    """Everything but the bytes, which show sets in any order."""
-    return {key: (one.version, one.wake, one.expires, len(one.data)) for key, one in store.states.items()}
+def about_states(store: MemoryStore) -> dict[tuple[str, str], tuple[int, int, int]]:
+    """Everything but the bytes, which show sets in any order, and the version: a state that was loaded again
+    may show a set in another order, and is then written once more than it need be."""
+    return {key: (one.wake, one.expires, len(one.data)) for key, one in store.states.items()}
 
 
 def identified(events: Sequence[Event]) -> list[Event]:

@@ -71,3 +71,26 @@ def test_a_feed_watched_by_a_process_that_is_killed(day: Path, guardian: Guardia
             process.send_signal(signal.SIGTERM)
             assert process.wait(WAIT_S) == 0
     assert events_committed(db) == total
+
+
+@pytest.mark.e2e
+def test_files_watched_by_a_process_that_is_killed(
+    warehouse_day: Path, guardian: Guardian, tmp_path: Path
+) -> None:
+    """A whole day is there already when it starts, as after a pause: it is merged, and nothing is late."""
+    guardian("replay", warehouse_day, "--alerts", tmp_path / "replayed.jsonl")
+    expected = Counter(
+        finding(json.loads(line)) for line in (tmp_path / "replayed.jsonl").read_bytes().splitlines()
+    )
+    total = sum(len(path.read_bytes().splitlines()) for path in warehouse_day.glob("*.jsonl"))
+    db = tmp_path / "live.db"
+    (tmp_path / "fast.toml").write_text("idle_after_s = 1.0\n")
+    watch = command("run", warehouse_day, "--db", db, "--settings", tmp_path / "fast.toml")
+    with subprocess.Popen(watch, cwd=ROOT, stdout=subprocess.DEVNULL) as process:
+        until(lambda: events_committed(db) >= total // 2, process)
+        process.send_signal(signal.SIGKILL)
+    with subprocess.Popen(watch, cwd=ROOT, stdout=subprocess.DEVNULL) as process:
+        until(lambda: events_committed(db) >= total and found(db) == expected, process)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(WAIT_S) == 0
+    assert events_committed(db) == total

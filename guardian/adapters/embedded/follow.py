@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import time
+from bisect import bisect_right
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -17,9 +19,10 @@ from guardian.adapters.embedded.cursor import (
     PositionError,
     decode_position,
 )
-from guardian.adapters.embedded.files import Recording, RecordingError, source_names
+from guardian.adapters.embedded.files import Record, Recording, RecordingError, extend_keys, source_names
 from guardian.adapters.embedded.lines import Lines, LineSplitter
 from guardian.engine.plan import Batch
+from guardian.engine.watermark import LONG_AGO
 from guardian.events.decode import Decoder
 from guardian.events.model import Event, Rejected
 
@@ -30,7 +33,11 @@ _log = structlog.get_logger(__name__)
 
 
 class FollowSource:
-    """Follows recordings as they grow, in order of arrival. Only complete lines are taken.
+    """Follows recordings as they grow, merged by event time. Only complete lines are taken.
+
+    What is there already, after a pause or at the first start, is read side by side: a file is not read on
+    while another one, with more to read, has not come as far in event time. Else the first file would
+    make the records of all others late. A file without anything new holds up nobody.
 
     A file that is replaced (rotation) is read to its end, then the new one from its beginning; one that
     is cut short or rewritten starts again. Line numbers go on counting then, because they identify
@@ -59,7 +66,6 @@ class FollowSource:
                 raise RecordingError("standard input cannot be followed; replay it")
             self._files.append(_Followed(recording.path, recording.topic, name, decoder, block_bytes))
         self._positions: dict[str, bytes] = {}
-        self._next = 0
 
     def resume(self, positions: Mapping[str, bytes]) -> None:
         """See `Source`."""
@@ -94,19 +100,27 @@ class FollowSource:
         for file in self._files:
             file.close()
 
-    def _collect(self, most: int) -> list[Event | Rejected]:
-        """Takes from one file after the other, beginning with another one each time."""
-        records: list[Event | Rejected] = []
-        count = len(self._files)
-        for step in range(count):
-            file = self._files[(self._next + step) % count]
-            if len(records) >= most:
+    def _collect(self, most: int) -> list[Record]:
+        """What is there, in order, up to where the file that has come least far has been read."""
+        records: list[Record] = []
+        while len(records) < most:
+            for file in self._files:
+                file.fill()
+            limit = min((file.newest for file in self._files if file.has_more), default=None)
+            ready = [
+                (key, index, number)
+                for index, file in enumerate(self._files)
+                for number, key in enumerate(file.keys_until(limit))
+            ]
+            if not ready:
                 break
-            taken = file.take(most - len(records))
-            if taken:
-                records += taken
-                self._positions[file.name] = file.position()
-        self._next = (self._next + 1) % max(count, 1)
+            ready.sort()
+            del ready[most - len(records) :]
+            counts = Counter(index for _, index, _ in ready)
+            taken = {index: self._files[index].take(count) for index, count in counts.items()}
+            records += [taken[index][number] for _, index, number in ready]
+            for index in counts:
+                self._positions[self._files[index].name] = self._files[index].position()
         return records
 
 
@@ -126,7 +140,10 @@ class _Followed:
         self._splitter = LineSplitter()
         self._cursor = Cursor(name)
         self._resumed: Position | None = None
-        self._records: list[Event | Rejected] = []
+        self.newest = LONG_AGO
+        """Merge key of the last record read: no later record comes before it."""
+        self._records: list[Record] = []
+        self._keys: list[int] = []
         self._taken = 0
         self._drained = False  # the last look at the file found nothing more
         self._told: str | None = None  # what made it unreadable, last time
@@ -150,17 +167,31 @@ class _Followed:
             self._file.close()
             self._file = None
 
-    def take(self, most: int) -> list[Event | Rejected]:
-        """At most `most` of what is there; nothing when there is nothing new."""
+    @property
+    def has_more(self) -> bool:
+        """There are records to take, and there may be more behind them already."""
+        return self._taken < len(self._records) and not self._drained
+
+    def fill(self) -> None:
+        """Reads on, if everything has been taken."""
         if self._taken >= len(self._records):
-            self._records, self._taken = self._read_on(), 0
-        records = self._records[self._taken : self._taken + most]
-        if records:
-            self._taken += len(records)
-            self._cursor.consumed(records[-1].position)
+            self._records, self._keys, self._taken = self._read_on(), [], 0
+            self.newest = extend_keys(self._keys, self._records, self.newest, final=True)
+
+    def keys_until(self, limit: int | None) -> list[int]:
+        """Merge keys of the records that can be taken, up to and including `limit`; None: of all."""
+        if limit is None:
+            return self._keys[self._taken :]
+        return self._keys[self._taken : bisect_right(self._keys, limit, self._taken)]
+
+    def take(self, number: int) -> list[Record]:
+        """The next records."""
+        records = self._records[self._taken : self._taken + number]
+        self._taken += number
+        self._cursor.consumed(records[-1].position)
         return records
 
-    def _read_on(self) -> list[Event | Rejected]:
+    def _read_on(self) -> list[Record]:
         """Decodes on, until there is a record or nothing more to read for now."""
         self._drained = False
         try:
@@ -179,6 +210,8 @@ class _Followed:
                     self._drained = True
                     break
                 if records:
+                    # Less than was asked for: that was all there is for now.
+                    self._drained = len(data) < self._block_bytes and not replaced
                     return records
             self._told = None
         except OSError as error:
@@ -191,7 +224,7 @@ class _Followed:
         self._read += len(data)
         return data
 
-    def _decode(self, lines: Lines, *, last: bool = False) -> list[Event | Rejected]:
+    def _decode(self, lines: Lines, *, last: bool = False) -> list[Record]:
         if not lines[0]:
             return []
         records = self._cursor.decode(

@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 
 from guardian.adapters.embedded.files import Recording, RecordingError, find_recordings
 from guardian.adapters.embedded.follow import FollowSource
-from tests.unit.adapters.recorded import Seen, append, in_order, new_decoder, record, value, write
+from tests.unit.adapters.recorded import START, Seen, append, in_order, new_decoder, record, value, write
 
 NAME = "queue_monitoring.jsonl"
 
@@ -159,16 +159,64 @@ def test_an_unreadable_file_is_told_and_goes_on_where_it_was(tmp_path: Path) -> 
     source.close()
 
 
-def test_a_busy_file_does_not_starve_the_others(tmp_path: Path) -> None:
-    write(tmp_path / NAME, *map(value, range(100)))
-    write(tmp_path / "dump.jsonl", *map(record, range(100, 105)))
+def in_batches(source: FollowSource, most: int) -> list[int]:
+    """Times of all events that are there, in the order in which they are handed over."""
+    handed: list[int] = []
+    while batch := source.poll(most, 0.0).events:
+        handed += [event.time - START for event in batch]
+    return handed
+
+
+@pytest.mark.parametrize("most", [1, 7, 1_000])
+@pytest.mark.parametrize("block_bytes", [1, 200, 1 << 20])
+def test_what_is_there_already_is_merged_by_event_time(tmp_path: Path, most: int, block_bytes: int) -> None:
+    """After a pause of hours one file must not come whole before the next."""
+    write(tmp_path / NAME, *map(value, range(0, 300, 2)))
+    write(tmp_path / "dump.jsonl", *map(record, range(1, 300, 2)))
+    source = follow(tmp_path, block_bytes=block_bytes)
+    assert in_batches(source, most) == list(range(300))
+    source.close()
+
+
+@given(
+    cuts=st.lists(st.integers(0, 2), min_size=1, max_size=60),
+    kill_after=st.integers(1, 12),
+    most=st.integers(1, 9),
+    block_bytes=st.integers(1, 400),
+)
+def test_merged_and_killed(
+    tmp_path_factory: pytest.TempPathFactory, cuts: list[int], kill_after: int, most: int, block_bytes: int
+) -> None:
+    """Three files with consecutive times; killed after some polls, and gone on with what was committed."""
+    folder = tmp_path_factory.mktemp("merged")
+    names = [NAME, "dump.jsonl", "more.jsonl"]
+    lines: list[list[bytes]] = [[], [], []]
+    for at, file in enumerate(cuts):
+        lines[file].append(value(at) if file == 0 else record(at))
+    for name, rows in zip(names, lines, strict=True):
+        write(folder / name, *rows)
+    source = follow(folder, block_bytes=block_bytes)
+    handed, positions = [], {}
+    for _ in range(kill_after):
+        batch = source.poll(most, 0.0)
+        handed += [event.time - START for event in batch.events]
+        positions = batch.positions
+    source.close()
+    source = follow(folder, block_bytes=block_bytes, positions=positions)
+    handed += in_batches(source, most)
+    source.close()
+    assert handed == list(range(len(cuts)))
+
+
+def test_a_file_with_nothing_new_holds_up_nobody(tmp_path: Path) -> None:
+    quiet = write(tmp_path / NAME, value(5))
+    busy = write(tmp_path / "dump.jsonl", record(3))
     source = follow(tmp_path)
-    first = now(source, 10) + now(source, 10)
-    assert {one.source for one in first} == {NAME, "dump.jsonl"}
-    rest = []
-    while more := now(source, 10):
-        rest += more
-    assert sorted(one.time or 0 for one in first + rest) == list(range(105))
+    assert in_batches(source, 10) == [3, 5]
+    append(busy, record(900) + b"\n")
+    assert in_batches(source, 10) == [900]
+    append(quiet, value(6) + b"\n")  # late, and handed over all the same
+    assert in_batches(source, 10) == [6]
     source.close()
 
 

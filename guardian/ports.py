@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Iterator, Mapping
+from enum import StrEnum
 from typing import Protocol
 
 import msgspec
 
+from guardian.alerts.document import AlertDocument
 from guardian.alerts.model import Alert, Workflow
 from guardian.engine.plan import Batch, HistoryRow, Plan
 from guardian.events.model import Rejected
@@ -48,9 +51,9 @@ class StateStore(Protocol):
 
     def keys(self, detector: str, most: int) -> list[str] | None:
         """The keys of every state of a detector, for callers who want to know what has none; None when there
-        are more than `most`.
+        are more than `most`, or when others may write at any time.
 
-        That holds as long as this store is the only one that writes. Once somebody else has, the next
+        A list holds as long as this store is the only one that writes. Once somebody else has, the next
         `commit` raises `Conflict`, and from then on the caller has to ask for each key.
         """
 
@@ -89,6 +92,125 @@ class StateStore(Protocol):
 
     def close(self) -> None:
         """Releases everything. Committed data stays."""
+
+
+class OutboxRow(msgspec.Struct, frozen=True):
+    """An alert that has still to be told to the world, as it was in one commit. id: see `outbox_id`."""
+
+    id: str
+    alert: Alert
+
+
+class Outbox(Protocol):
+    """Alerts on their way out. Every commit that writes an alert puts a row here, or neither is written.
+
+    Rows are delivered at least once: whoever was stopped between telling and `sent` tells again.
+    """
+
+    def pending(self, limit: int) -> list[OutboxRow]:
+        """Rows that have not been sent, at most `limit`, in the order in which they were last committed."""
+
+    def sent(self, ids: Iterable[str]) -> None:
+        """Removes these rows; those that are gone already do not matter."""
+
+
+def outbox_id(alert_id: str, content: bytes) -> str:
+    """The id of the row for an alert with this content (the alert as JSON).
+
+    Deciding the same again gives the same id, so a row is there once, and receivers can tell a repetition.
+    """
+    return f"{alert_id}-{hashlib.blake2b(content, digest_size=8).hexdigest()}"
+
+
+class Narrative(msgspec.Struct, frozen=True):
+    """A text about an alert, and who wrote it: model, version of the prompt, how sure (low to high)."""
+
+    text: str
+    model: str
+    prompt_version: str
+    confidence: str
+
+
+class NarrationCode(StrEnum):
+    """How an attempt to narrate ended."""
+
+    WRITTEN = "written"
+    REFUSED = "refused"
+    FAILED = "failed"
+    OVER_BUDGET = "over_budget"
+
+
+class Narration(msgspec.Struct, frozen=True):
+    """The outcome of an attempt. narrative: there when it was written. reason: a short code, else empty."""
+
+    code: NarrationCode
+    reason: str = ""
+    narrative: Narrative | None = None
+
+
+class Narrator(Protocol):
+    """Tells an alert in words."""
+
+    def narrate(self, alert: AlertDocument) -> Narration:
+        """Takes bounded time and raises nothing: the alert has its template narrative and can do without."""
+
+
+class Narratives(Protocol):
+    """Where alerts get their narratives."""
+
+    def wanted(self, alert: AlertDocument) -> bool:
+        """Whether the stored alert is still this one, and still has its template narrative."""
+
+    def write(self, alert: AlertDocument, narrative: Narrative) -> bool:
+        """Puts the narrative in the template's place. False, with nothing written, unless it is `wanted`."""
+
+
+class Notice(msgspec.Struct, frozen=True):
+    """What a channel tells of an alert. key: the same for every attempt to tell the same."""
+
+    key: str
+    title: str
+    text: str
+    alert: AlertDocument
+
+
+class NotSentError(Exception):
+    """A channel could not send. Shows no address and no secret.
+
+    again: whether another attempt makes sense. after_s: seconds the receiver asked us to wait, if it did.
+    """
+
+    def __init__(self, reason: str, *, again: bool, after_s: float = 0.0) -> None:
+        super().__init__(reason)
+        self.again = again
+        self.after_s = after_s
+
+
+class Channel(Protocol):
+    """A way to tell people: a chat, a mailbox, a program of theirs."""
+
+    def send(self, notice: Notice) -> None:
+        """Sends once, in bounded time. Raises NotSentError."""
+
+
+class NoticeRecords(Protocol):
+    """Remembers what has been told, so that nothing is told twice, by any number of senders.
+
+    Who sends claims the key first, and says when it is done. A claim that is neither done nor given back ends
+    by itself after a while: a sender that dies in between loses nothing.
+    """
+
+    def states(self, site: str, keys: Iterable[str]) -> dict[str, bool]:
+        """Of these keys those that are claimed (False) or done (True)."""
+
+    def claim(self, site: str, key: str) -> bool:
+        """Whether the caller may send now: nobody else is at it, and it is not done."""
+
+    def done(self, site: str, key: str) -> None:
+        """It has been sent."""
+
+    def release(self, site: str, key: str) -> None:
+        """It could not be sent: gives the caller's own claim back."""
 
 
 class KeyStoreError(Exception):

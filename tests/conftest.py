@@ -1,10 +1,14 @@
-"""What every test shares: how Hypothesis searches."""
+"""What every test shares: how Hypothesis searches, and the servers that some tests need."""
 
 from __future__ import annotations
 
 import os
 
 from hypothesis import settings
+
+from tests.servers.firestore import firestore_emulator
+
+__all__ = ["firestore_emulator"]
 
 # No deadline anywhere: a slow or busy machine is not a failure.
 # At a desk each run draws new examples, and finds new failures. In CI the examples are always the same

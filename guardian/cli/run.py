@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 from pathlib import Path
@@ -18,6 +19,7 @@ from guardian.adapters.embedded.tcp_feed import TcpFeedSource
 from guardian.cli.options import CatalogOption, SettingsOption, SiteOption, ZoneOption, site_settings
 from guardian.cli.output import alert_row, print_summary
 from guardian.engine.plan import Plan
+from guardian.events.decode import Decoder
 from guardian.ports import Source
 from guardian.runtime.composition import (
     build_engine,
@@ -41,6 +43,10 @@ def run_command(
         list[str] | None, typer.Argument(help="Files or folders of streams to follow as they grow.")
     ] = None,
     tcp: Annotated[str | None, typer.Option(help="HOST:PORT of a store feed.")] = None,
+    kafka: Annotated[
+        str | None,
+        typer.Option(help="HOST:PORT of a Kafka cluster; how to log in: GUARDIAN_KAFKA_… (docs/bridge.md)."),
+    ] = None,
     db: Annotated[Path, typer.Option(help="Where state and alerts are kept.")] = Path("guardian.db"),
     catalog: CatalogOption = None,
     zone: ZoneOption = None,
@@ -50,8 +56,8 @@ def run_command(
     """Watches live streams and prints alerts as they come; keeps everything, and goes on where it stopped."""
     chosen = site_settings(settings, zone, site)
     paths = [Path(path) for path in follow or []]
-    if not paths and tcp is None:
-        raise SettingsError("nothing to watch: give files to follow, or --tcp HOST:PORT")
+    if not paths and tcp is None and kafka is None:
+        raise SettingsError("nothing to watch: give files to follow, --tcp HOST:PORT or --kafka HOST:PORT")
     catalogue = load_catalogue(catalog or find_catalogue(paths))
     decoder, times = decoder_now(chosen)
     engine = build_engine(chosen, catalogue, site_codes(chosen, paths))
@@ -60,6 +66,8 @@ def run_command(
         sources.append(FollowSource(find_recordings(paths), decoder))
     if tcp is not None:
         sources.append(TcpFeedSource(*_address(tcp), decoder))
+    if kafka is not None:
+        sources.append(_kafka_source(kafka, decoder))
     console = Console()
     shown: dict[str, tuple[str, str]] = {}
 
@@ -89,6 +97,18 @@ def run_command(
     finally:
         service.close()
         store.close()
+
+
+def _kafka_source(bootstrap: str, decoder: Decoder) -> Source:
+    try:
+        from guardian.adapters.kafka.settings import KafkaSettingsError, kafka_settings
+        from guardian.adapters.kafka.source import KafkaSource
+    except ImportError as error:
+        raise SettingsError(f"--kafka needs the extra `kafka`: {error}") from None
+    try:
+        return KafkaSource(kafka_settings(os.environ, bootstrap), decoder)
+    except KafkaSettingsError as error:
+        raise SettingsError(str(error)) from None
 
 
 def _address(text: str) -> tuple[str, int]:

@@ -66,7 +66,7 @@ def test_an_unknown_schema_version_is_refused(path: Path, version: int) -> None:
     with closing(sqlite3.connect(path)) as db:
         db.execute(f"PRAGMA user_version = {version}")
     before = path.read_bytes()
-    with pytest.raises(SchemaError, match=rf"guardian.db: schema version {version}, .* only up to 1"):
+    with pytest.raises(SchemaError, match=rf"guardian.db: schema version {version}, .* only up to 2"):
         SqliteStore(path)
     assert path.read_bytes() == before
 
@@ -95,12 +95,31 @@ def test_an_older_schema_is_migrated(path: Path, monkeypatch: pytest.MonkeyPatch
     added = ("ALTER TABLE alerts ADD COLUMN assignee TEXT", "CREATE TABLE extra (x)")
     monkeypatch.setattr(sqlite_store, "MIGRATIONS", (*sqlite_store.MIGRATIONS, added))
     store = SqliteStore(path)
-    assert store._db.execute("PRAGMA user_version").fetchone() == (2,)
+    assert store._db.execute("PRAGMA user_version").fetchone() == (len(sqlite_store.MIGRATIONS),)
     assert store._db.execute("SELECT alert_id, assignee FROM alerts ORDER BY 1").fetchall() == [
         ("al-1", None),
         ("growing", None),
     ]
     store.close()
+
+
+def test_a_file_of_the_first_schema_gets_an_outbox(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr(sqlite_store, "MIGRATIONS", sqlite_store.MIGRATIONS[:1])
+        old = SqliteStore(path)
+        old.commit(numbered(1))
+        old.close()
+    store = SqliteStore(path, outbox=True)
+    assert store.counters()["plans"] == 1
+    assert store.pending(10) == []
+    store.commit(Plan(alerts={"a": example_alert("a")}))
+    assert [row.alert.alert_id for row in store.pending(10)] == ["a"]
+    store.close()
+
+
+def test_without_an_outbox_nothing_gathers_in_it(store: SqliteStore) -> None:
+    store.commit(numbered(1))
+    assert store.pending(10) == []
 
 
 def test_a_migration_that_fails_leaves_the_file_as_it_was(

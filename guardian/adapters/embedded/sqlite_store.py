@@ -21,7 +21,7 @@ from guardian.alerts.model import Alert, Workflow
 from guardian.engine.plan import HistoryRow, Plan, StateRef
 from guardian.engine.state import NEVER
 from guardian.events.model import Rejected
-from guardian.ports import Conflict, StoredAlert, StoredState
+from guardian.ports import Conflict, OutboxRow, StoredAlert, StoredState, outbox_id
 
 MEMORY = ":memory:"
 
@@ -99,7 +99,15 @@ _SCHEMA_1 = (
     f"PRAGMA application_id = {APPLICATION_ID}",
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_SCHEMA_1,)
+_SCHEMA_2 = (
+    """CREATE TABLE outbox (
+        number INTEGER PRIMARY KEY AUTOINCREMENT,
+        id TEXT NOT NULL UNIQUE,
+        doc TEXT NOT NULL
+    )""",
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_SCHEMA_1, _SCHEMA_2)
 """Statements that lead from schema version n to n + 1, n being the place in this tuple. Only ever append."""
 
 # Parameters of both, in the order of StateWrite's fields: detector, key, data, wake, expires, version.
@@ -130,6 +138,9 @@ _PUT_ALERT = """INSERT INTO alerts (alert_id, type, severity, status, site, even
         event_time = excluded.event_time, detected_at = excluded.detected_at, doc = excluded.doc,
         revision = revision + 1
     WHERE doc <> excluded.doc"""
+_TELL = "INSERT OR REPLACE INTO outbox (id, doc) VALUES (?, ?)"
+_PENDING = "SELECT id, doc FROM outbox ORDER BY number LIMIT ?"
+_SENT = "DELETE FROM outbox WHERE id = ?"
 _PUT_HISTORY = """INSERT INTO history (kind, id, time, row) VALUES (?, ?, ?, ?)
     ON CONFLICT (kind, id) DO UPDATE SET time = excluded.time, row = excluded.row"""
 _HISTORY_FROM = "SELECT id, time, row FROM history WHERE kind = ? AND id >= ? ORDER BY id LIMIT ?"
@@ -162,7 +173,7 @@ class SchemaError(Exception):
 
 
 class SqliteStore:
-    """A `StateStore` in one SQLite file (write-ahead log), or in memory (":memory:").
+    """A `StateStore` and `Outbox` in one SQLite file (write-ahead log), or in memory (":memory:").
 
     durable=True (synchronous=FULL): what `commit` has returned from survives a killed process, a crashed
     kernel and a power loss. durable=False (synchronous=NORMAL): it survives a killed process; after a
@@ -180,8 +191,10 @@ class SqliteStore:
     The `expires` of a state must not go backwards, or the sweep may come as late as it was before.
     """
 
-    def __init__(self, path: Path | str, *, durable: bool = True) -> None:
+    def __init__(self, path: Path | str, *, durable: bool = True, outbox: bool = False) -> None:
+        """outbox: keep alerts in the outbox too; to be had only where somebody sends them, or it grows."""
         self._lock = Lock()
+        self._outbox = outbox
         self._keys: Counter[str] | None = None
         """How many states each detector has; None: not counted yet."""
         self._keys_as_of = 0
@@ -256,6 +269,7 @@ class SqliteStore:
         counters = [(name, value) for name, value in plan.counters.items() if value]
         rest: list[tuple[str, Sequence[tuple[Any, ...]]]] = [
             (_PUT_ALERT, alerts),
+            (_TELL, [_outbox_row(row) for row in alerts] if self._outbox else []),
             (_PUT_HISTORY, history),
             (_QUARANTINE, rejected),
             (_FAILED, failures),
@@ -357,6 +371,17 @@ class SqliteStore:
                 return
             last = row[0]
             yield Rejected(*row[1:])
+
+    def pending(self, limit: int) -> list[OutboxRow]:
+        """Alerts that have not been sent, the oldest first; at most `limit`. None without `outbox`."""
+        with self._lock:
+            rows = self._db.execute(_PENDING, (limit,)).fetchall()
+        return [OutboxRow(identifier, _decode_alert(doc)) for identifier, doc in rows]
+
+    def sent(self, ids: Iterable[str]) -> None:
+        """Removes these alerts from the outbox."""
+        with self._transaction("IMMEDIATE"):
+            self._db.executemany(_SENT, [(identifier,) for identifier in ids])
 
     def close(self) -> None:
         """Releases the file. Committed data stays."""
@@ -521,6 +546,11 @@ def _alert_row(alert: Alert) -> tuple[Any, ...]:
         alert.detected_at,
         _encode_json(alert).decode(),
     )
+
+
+def _outbox_row(alert_row: tuple[Any, ...]) -> tuple[str, str]:
+    alert_id, doc = alert_row[0], alert_row[-1]
+    return outbox_id(alert_id, doc.encode()), doc
 
 
 def _history_row(row: HistoryRow) -> tuple[Any, ...]:

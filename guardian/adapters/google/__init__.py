@@ -1,0 +1,1 @@
+"""Google Cloud: the adapters that need its SDKs."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import socketserver
+import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,6 +30,7 @@ class Mail:
         self.port = port
         self.rcpt = "250 ok"
         self.mails: list[bytes] = []
+        self.encrypted = False
 
 
 @contextmanager
@@ -57,10 +60,30 @@ def web() -> Iterator[Web]:
 
 
 @contextmanager
-def mail() -> Iterator[Mail]:
+def mail(context: ssl.SSLContext | None = None) -> Iterator[Mail]:
+    """context: with which STARTTLS is offered; without one it is not known here."""
+
     class Handler(socketserver.StreamRequestHandler):
         def handle(self) -> None:
             self.wfile.write(b"220 here\r\n")
+            self.talk()
+
+        def encrypt(self) -> None:
+            assert context is not None
+            self.wfile.write(b"220 go on\r\n")
+            self.rfile.close()
+            self.wfile.close()
+            try:
+                self.request = context.wrap_socket(self.request, server_side=True)
+            except OSError:
+                self.rfile, self.wfile = io.BytesIO(), io.BytesIO()  # the other side has hung up
+                return
+            self.rfile, self.wfile = self.request.makefile("rb"), self.request.makefile("wb", 0)
+            inbox.encrypted = True
+            self.talk()
+            self.request.close()
+
+        def talk(self) -> None:
             for line in self.rfile:
                 verb = line[:4].upper()
                 if verb == b"DATA":
@@ -70,6 +93,13 @@ def mail() -> Iterator[Mail]:
                     self.wfile.write(b"250 taken\r\n")
                 elif verb == b"RCPT":
                     self.wfile.write(f"{inbox.rcpt}\r\n".encode())
+                elif verb == b"EHLO" and context is not None:
+                    self.wfile.write(b"250-here\r\n250 STARTTLS\r\n")
+                elif verb == b"STAR" and context is not None:
+                    self.encrypt()
+                    return
+                elif verb == b"STAR":
+                    self.wfile.write(b"502 not here\r\n")
                 elif verb == b"QUIT":
                     self.wfile.write(b"221 bye\r\n")
                     return

@@ -1,0 +1,1 @@
+"""Channels that tell people about alerts, and what decides over them."""

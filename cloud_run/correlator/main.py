@@ -1,0 +1,160 @@
+"""Entry point of the correlator: settings from the environment, one gunicorn process with threads.
+
+python -m cloud_run.correlator.main
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from threading import Thread
+
+import structlog
+from flask import Flask
+from gunicorn.app.base import BaseApplication
+from gunicorn.arbiter import Arbiter
+
+from cloud_run.correlator import logs
+from cloud_run.correlator.app import Parts, create_app
+from cloud_run.correlator.metrics import Metrics
+from cloud_run.correlator.settings import CorrelatorSettings, OidcSettings, correlator_settings
+from guardian.adapters.embedded.sqlite_store import SqliteStore
+from guardian.adapters.google.oidc import FixedKeys, GoogleKeys, TokenVerifier
+from guardian.ports import StateStore
+from guardian.runtime.composition import build_engine, decoder_now, load_catalogue, site_codes
+from guardian.runtime.grouping import Grouping
+from guardian.runtime.settings import SettingsError, load_settings
+from guardian.runtime.worker import Worker
+
+log = structlog.get_logger("correlator")
+
+
+class Correlator:
+    """Everything of one process: store, worker, the thread that owns it, and the app in front."""
+
+    def __init__(self, settings: CorrelatorSettings) -> None:
+        """Starts it. Raises SettingsError."""
+        site = load_settings(settings.site_settings)
+        verifier = None if settings.oidc is None else _verifier(settings.oidc)
+        decoder, times = decoder_now(site)
+        engine = build_engine(site, load_catalogue(settings.catalogue), site_codes(site))
+        self._store = _store(settings, site.site)
+        self._stop_s = settings.stop_s
+        metrics = Metrics()
+        self._grouping = Grouping(
+            Worker(engine, self._store),
+            settings.limits,
+            idle_after_s=site.idle_after_s,
+            on_done=metrics.done,
+        )
+        metrics.watch(self._grouping)
+        self.app: Flask = create_app(
+            Parts(
+                grouping=self._grouping,
+                store=self._store,
+                decoder=decoder,
+                times=times,
+                metrics=metrics,
+                verifier=verifier,
+                answer_s=settings.answer_s,
+            )
+        )
+        self._owner = Thread(target=self._run, name="worker", daemon=True)
+        self._owner.start()
+        log.info("correlator_started", site=site.site, worker=settings.worker, verified=verifier is not None)
+
+    def close(self) -> None:
+        """Takes no more requests, commits those that wait, and releases the store."""
+        self._grouping.stop()
+        self._owner.join(self._stop_s)
+        if self._owner.is_alive():
+            log.error("correlator_stopped_in_a_commit")
+            return
+        self._store.close()
+        log.info("correlator_stopped")
+
+    def _run(self) -> None:
+        try:
+            self._grouping.run()
+        except BaseException as error:
+            log.critical("worker_died", error=type(error).__name__)
+            raise
+
+
+class Server(BaseApplication):  # type: ignore[misc]
+    """gunicorn around one `Correlator`, made in the worker process: connections do not survive a fork."""
+
+    def __init__(self, settings: CorrelatorSettings) -> None:
+        self._settings = settings
+        self._correlator: Correlator | None = None
+        super().__init__()
+
+    def load_config(self) -> None:
+        """gunicorn's settings; it reads no file and no command line."""
+        settings = self._settings
+        for name, value in {
+            "bind": f"{settings.host}:{settings.port}",
+            "workers": 1,  # the worker's states live in its process
+            "worker_class": "gthread",
+            "threads": settings.threads,
+            "preload_app": False,
+            "graceful_timeout": settings.stop_s,
+            "keepalive": 75,
+            "limit_request_fields": 200,  # an unwrapped message has its attributes there
+            "control_socket_disable": True,
+            "logconfig_dict": logs.logging_settings(),
+            "worker_exit": lambda server, worker: self.close(),
+        }.items():
+            self.cfg.set(name, value)
+
+    def load(self) -> Flask:
+        """Called in the worker process. Ends it, and the server with it, if the settings cannot be used."""
+        try:
+            self._correlator = Correlator(self._settings)
+        except SettingsError as error:
+            log.error("settings_unusable", reason=str(error))
+            sys.exit(Arbiter.WORKER_BOOT_ERROR)  # else it would be started again and again
+        return self._correlator.app
+
+    def close(self) -> None:
+        """Called in the worker process when every request has been answered, or had its time."""
+        if self._correlator is not None:
+            self._correlator.close()
+
+
+def _verifier(oidc: OidcSettings) -> TokenVerifier:
+    try:
+        keys = GoogleKeys() if oidc.keys is None else FixedKeys.from_file(oidc.keys)
+    except (OSError, ValueError) as error:
+        raise SettingsError(f"GUARDIAN_OIDC_KEYS: {error}") from error
+    return TokenVerifier(keys, oidc.audience, oidc.emails)
+
+
+def _store(settings: CorrelatorSettings, site: str) -> StateStore:
+    if isinstance(settings.store, Path):
+        return SqliteStore(settings.store)
+    from google.cloud.firestore import Client
+
+    from guardian.adapters.google.firestore_store import FirestoreStore
+
+    client = Client(project=settings.project, database=settings.database)
+    return FirestoreStore(client, site, worker=settings.worker)
+
+
+def main(environment: Mapping[str, str] = os.environ) -> int:
+    """Runs until SIGTERM or SIGINT. Returns 2, or ends with 3, when the settings cannot be used."""
+    logs.configure()
+    try:
+        settings = correlator_settings(environment)
+        load_settings(settings.site_settings)
+    except SettingsError as error:
+        log.error("settings_unusable", reason=str(error))
+        return 2
+    Server(settings).run()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -41,7 +41,11 @@ class StoredAlert(msgspec.Struct, frozen=True):
 
 
 class StateStore(Protocol):
-    """Keeps states, timers, alerts, quarantine, history, counters and input positions, all in step."""
+    """Keeps states, timers, alerts, quarantine, history, counters and input positions, all in step.
+
+    Where others write too, what a store says of states may be behind what they have written, until the next
+    `commit` succeeds or raises `Conflict`.
+    """
 
     def load(self, detector: str, key: str) -> StoredState | None:
         """One state, or None."""

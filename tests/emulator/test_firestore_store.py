@@ -14,12 +14,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from google.cloud.firestore import Client, Query
+from google.api_core.exceptions import ServiceUnavailable
+from google.cloud.firestore import Client, Query, WriteBatch
+from google.cloud.firestore_v1.services.firestore import FirestoreClient
 
-from guardian.adapters.google import firestore_batches, firestore_store
+from guardian.adapters.google import firestore_batches, firestore_journal, firestore_store
 from guardian.adapters.google.firestore_batches import Write
 from guardian.adapters.google.firestore_documents import LARGEST, QUARANTINE_KEPT, DocumentTooLargeError
 from guardian.adapters.google.firestore_store import FirestoreStore
+from guardian.adapters.google.state_journal import Entry
 from guardian.alerts.model import Workflow
 from guardian.engine.plan import Batch, Failure, HistoryRow, Plan, StateWrite
 from guardian.engine.state import NEVER
@@ -83,6 +86,7 @@ def test_each_worker_has_its_place_and_counters_are_summed(opened: Open) -> None
     two.commit(Plan(positions={"f": b"2", "g": b"3"}, counters=Counter({"events.pos": 40})))
     assert (one.positions(), one.watermark()) == ({"f": b"1"}, b"w1")
     assert (two.positions(), two.watermark()) == ({"f": b"2", "g": b"3"}, b"")
+    assert (opened(worker="new").positions(), opened(worker="new").watermark()) == ({}, b"w1")
     assert one.counters() == two.counters() == {"events.pos": 42, "late": 1}
     assert opened(worker="one").positions() == {"f": b"1"}
 
@@ -96,62 +100,167 @@ def test_sites_of_any_name_keep_to_themselves(client: Client, site: str, name: s
     FirestoreStore(client, name).watermark()
 
 
-# --- Update times
+# --- The journal
 
 
-def test_what_is_not_remembered_is_read_again(opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(firestore_store, "REMEMBERED", 3)
-    store, other = opened(), opened()
-    keys = [f"k{number}" for number in range(20)]
-    for version in range(4):
-        store.commit(Plan(states=[write(key, version) for key in keys]))
-    assert len(store._seen) == 3
-    other.commit(Plan(states=[write("k0", 4), write("k19", 4)]))
-    with pytest.raises(Conflict) as caught:
-        store.commit(Plan(states=[write(key, 4, b"never") for key in keys]))
-    assert caught.value.keys == [("d", "k0"), ("d", "k19")]
-    assert {state.data for state in store.load_many([("d", key) for key in keys]).values()} == {b"x"}
-
-
-def test_a_commit_of_remembered_states_reads_nothing(store: FirestoreStore) -> None:
-    store.commit(Plan(states=[write("a"), write("b")], alerts={"a": example_alert("a")}))
-    assert (store.reads, store.writes, store.deletes) == (1, 4, 0)  # the read: is there such an alert?
-    store.commit(
-        Plan(
-            states=[write("a", 1)],
-            unchanged=[("d", "b", 1), ("d", "none", 0)],
-            alerts={"a": example_alert("a", count=2)},
+def test_a_commit_is_one_write_and_reads_nothing(store: FirestoreStore) -> None:
+    store.commit(Plan(states=[write(f"k{number}") for number in range(300)], counters=Counter(n=1)))
+    before = store.reads, store.writes, store.deletes
+    for version in range(1, 6):
+        store.commit(
+            Plan(
+                states=[write(f"k{number}", version) for number in range(100)],
+                unchanged=[("d", f"k{number}", 1) for number in range(100, 300)] + [("d", "none", 0)],
+                watermark=b"w",
+                positions={"f": b"p"},
+            )
         )
-    )
-    assert (store.reads, store.writes, store.deletes) == (1, 8, 1)
-    assert list(store.due(NEVER)) == []
-    assert store.reads == 2
+        assert store.load("d", "k299") == StoredState(b"x", 1, 100)
+    assert (store.reads, store.writes, store.deletes) == (before[0], before[1] + 5, before[2])
+
+
+def test_an_alert_costs_three_writes_and_a_deletion(store: FirestoreStore) -> None:
+    store.commit(Plan(states=[write("a")]))
+    before = store.reads, store.writes
+    store.commit(Plan(states=[write("a", 1)], alerts={"a": example_alert("a")}))
+    assert (store.reads, store.writes) == (before[0] + 1, before[1] + 3)  # the read: is there such an alert?
+    store.commit(Plan(states=[write("a", 2)], alerts={"a": example_alert("a", count=2)}))
+    assert (store.reads, store.writes) == (before[0] + 1, before[1] + 6)
     store.sent([row.id for row in store.pending(10)])
-    assert (store.reads, store.writes, store.deletes) == (4, 8, 3)
+    assert (store.reads, store.writes, store.deletes) == (before[0] + 3, before[1] + 6, 2)
 
 
-def test_leaving_a_state_alone_takes_nothing_from_others(opened: Open) -> None:
-    """Whoever makes sure that a state is unchanged must not look as if he had changed it."""
-    one, two = opened(), opened()
-    one.commit(Plan(states=[write("k")]))
-    assert two.load("d", "k") is not None
-    for _ in range(3):
-        one.commit(Plan(watermark=b"w", unchanged=[("d", "k", 1)]))
-    reads = two.reads
-    two.commit(Plan(states=[write("k", 1)]))
-    assert two.reads == reads
-    with pytest.raises(Conflict):
-        one.commit(Plan(watermark=b"w", unchanged=[("d", "k", 1)]))
+def test_parts_of_a_site_share_alerts_and_nothing_else(opened: Open) -> None:
+    one, other = opened(part="one"), opened(part="other/ü")
+    one.commit(numbered(1))
+    assert (other.counters(), other.watermark(), other.positions(), other.due(NEVER)) == ({}, b"", {}, [])
+    assert other.load("hot", "k0") is None
+    other.commit(numbered(1))
+    assert one.counters() == other.counters()
+    assert list(one.alerts()) == list(other.alerts()) != []
 
 
-def test_a_document_touched_by_a_person_is_no_conflict(
-    client: Client, store: FirestoreStore, site: str
+@pytest.fixture
+def small_ring(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sixteen entries, and a checkpoint every four."""
+    monkeypatch.setattr(firestore_journal, "RING", 16)
+    monkeypatch.setattr(firestore_journal, "CHECKPOINT_EVERY", 4)
+    monkeypatch.setattr(firestore_journal, "READ_AHEAD", 4)
+    monkeypatch.setattr(firestore_journal, "PAGE_BYTES", 400)
+
+
+def counted(store: FirestoreStore, rounds: int) -> None:
+    """Adds one to a state and a counter, so many times, as a worker does: on conflict, once more."""
+    for _ in range(rounds):
+        while True:
+            state = store.load("d", "sum")
+            number, version = (int(state.data), state.version) if state is not None else (0, 0)
+            new = f"k{number}"
+            try:
+                store.commit(
+                    Plan(
+                        states=[write("sum", version, str(number + 1).encode()), write(new, expires=number)],
+                        counters=Counter(n=1),
+                        watermark=str(number + 1).encode(),
+                    )
+                )
+            except Conflict:
+                continue
+            break
+
+
+@pytest.mark.usefixtures("small_ring")
+def test_the_ring_goes_round_and_everything_is_still_there(opened: Open) -> None:
+    store = opened()
+    for rounds in (3, 50, 77):
+        counted(store, rounds)
+        store.close()
+        other = opened(worker="other")
+        assert other.load("d", "sum") == store.load("d", "sum")
+        assert (other.counters(), other.watermark()) == (store.counters(), store.watermark())
+        assert [f"k{number}" for number in range(int(store.watermark()))] == [
+            key for _, key in other._journal.view.expired(200) if key != "sum"
+        ]
+    assert len(list(store._journal._slots.stream())) == 16
+    pages = {page.id for page in store._journal._pages.stream()}
+    assert pages == set(store._journal._part.get().get("pages"))
+    assert len(pages) > 5
+
+
+@pytest.mark.usefixtures("small_ring")
+def test_whoever_was_away_while_the_ring_went_round_cannot_write_on_top(opened: Open) -> None:
+    away, busy = opened(worker="away"), opened(worker="busy")
+    counted(away, 5)
+    counted(busy, 100)
+    with pytest.raises(Conflict) as caught:
+        away.commit(Plan(states=[write("sum", 5, b"never")]))
+    assert caught.value.keys == [("d", "sum")]
+    counted(away, 1)
+    assert busy.counters() == {"n": 106}
+    assert opened().load("d", "sum") == StoredState(b"106", 106, 100)
+
+
+@pytest.mark.usefixtures("small_ring")
+def test_many_writers_and_many_rounds(opened: Open) -> None:
+    stores = [opened(worker=f"w{number}") for number in range(3)]
+    threads = [threading.Thread(target=counted, args=(store, 30)) for store in stores]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for store in [*stores, opened()]:
+        assert store.counters() == {"n": 90}
+        assert store.load("d", "sum") == StoredState(b"90", 90, 100)
+        store.close()
+
+
+@pytest.mark.usefixtures("small_ring")
+def test_without_checkpoints_the_ring_fills_and_commits_fail_until_there_is_one(
+    opened: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    store.commit(Plan(states=[write("k")]))
-    (found,) = store._of("states").stream()
-    found.reference.update({"looked_at_by": "Jo"})
-    store.commit(Plan(states=[write("k", 1, b"two")]))
-    assert store.load("d", "k") == StoredState(b"two", 2, 100)
+    store = opened()
+    make = store._journal.checkpoint
+
+    def away() -> None:
+        raise ServiceUnavailable("away")
+
+    monkeypatch.setattr(store._journal, "checkpoint", away)
+    counted(store, 16)
+    with pytest.raises(ServiceUnavailable):
+        counted(store, 1)
+    store.close()
+    assert opened().counters() == {"n": 16}
+    monkeypatch.setattr(store._journal, "checkpoint", make)
+    counted(store, 20)
+    assert opened().counters() == {"n": 36}
+
+
+def test_a_commit_whose_answer_is_lost_is_done_once(opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The client sends a request again whose answer was lost; the second time it is refused."""
+    store = opened()
+    counted(store, 2)
+    commit, request = WriteBatch.commit, FirestoreClient.commit
+
+    def twice(client: FirestoreClient, **options: Any) -> Any:
+        request(client, **options)
+        monkeypatch.undo()
+        return request(client, **options)
+
+    monkeypatch.setattr(FirestoreClient, "commit", twice)
+    counted(store, 1)
+    assert store.counters() == opened().counters() == {"n": 3}
+
+    def lost(batch: WriteBatch, **options: Any) -> Any:
+        commit(batch, **options)
+        monkeypatch.undo()
+        raise ServiceUnavailable("no answer")
+
+    monkeypatch.setattr(WriteBatch, "commit", lost)
+    with pytest.raises(ServiceUnavailable):
+        counted(store, 1)
+    assert store.load("d", "sum") == StoredState(b"4", 4, 100)
+    counted(store, 1)
+    assert store.counters() == opened().counters() == {"n": 5}
 
 
 def test_threads_share_a_store(store: FirestoreStore) -> None:
@@ -337,20 +446,20 @@ class Mortal(FirestoreStore):
     dies_at: int | None = None
     sent_batches = 0
 
-    def _send(self, writes: Sequence[Write]) -> None:
+    def _send(self, writes: Sequence[Write], entries: Sequence[Entry]) -> None:
         if self.sent_batches == self.dies_at:
             raise Killed
-        super()._send(writes)
+        super()._send(writes, entries)
         self.sent_batches += 1
 
 
-@pytest.mark.parametrize(("most_writes", "step"), [(60, 1), (10, 7)])
+@pytest.mark.parametrize(("most_writes", "step"), [(12, 1), (3, 5)])
 def test_events_delivered_again_after_a_crash_between_batches_give_the_same_alerts(
     client: Client, site: str, monkeypatch: pytest.MonkeyPatch, most_writes: int, step: int
 ) -> None:
-    """Cut between detectors, and within what one detector has done."""
-    limits = {"most_writes": most_writes, "most_bytes": 10**7}
-    monkeypatch.setattr(firestore_batches.batches, "__kwdefaults__", limits)
+    """Cut between what is told and the journal, and within both."""
+    monkeypatch.setattr(firestore_batches, "MOST_WRITES", most_writes)
+    monkeypatch.setattr(firestore_store, "ENTRY_BYTES", 20_000)
     settings = Settings()
     day = simulate_store(StoreConfig(hours=0.3, event_ids=True), 5)
     catalogue = Catalogue.from_csv_text(day.catalogue_csv())
@@ -389,29 +498,56 @@ def test_events_delivered_again_after_a_crash_between_batches_give_the_same_aler
         assert play(f"dies at {dies_at}", dies_at)[0] == undisturbed, dies_at
 
 
+@pytest.mark.usefixtures("small_ring")
+def test_a_commit_in_pieces_that_others_got_into_holds_as_a_whole(
+    opened: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(firestore_store, "ENTRY_BYTES", 1_000)
+    monkeypatch.setattr(firestore_batches, "MOST_WRITES", 1)
+    one, other = opened(worker="one"), opened(worker="other")
+    send, sent = one._send, []
+
+    def between(writes: Sequence[Write], entries: Sequence[Entry]) -> None:
+        send(writes, entries)
+        sent.append(entries)
+        if len(sent) in {1, 4}:
+            assert other.counters() == {}
+            other.commit(Plan(states=[write("hers", len(sent) // 4)]))
+
+    monkeypatch.setattr(one, "_send", between)
+    one.commit(
+        Plan(states=[write(f"k{number}", data=b"x" * 500) for number in range(4)], counters=Counter(n=1))
+    )
+    assert len(sent) > 4
+    for store in (one, other, opened()):
+        assert store.counters() == {"n": 1}
+        assert len(store.load_many([("d", f"k{number}") for number in range(4)])) == 4
+        assert store.load("d", "hers") == StoredState(b"x", 2, 100)
+
+
 # --- Sweeping
 
 
 def test_sweep_leaves_what_was_renewed_meanwhile(opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:
     store, other = opened(), opened()
     store.commit(Plan(states=[write(key, expires=10) for key in "abc"]))
-    delete_all = store._delete_all
+    send = store._send
 
-    def too_late(found: Any) -> None:
-        monkeypatch.setattr(store, "_delete_all", delete_all)
+    def too_late(writes: Sequence[Write], entries: Sequence[Entry]) -> None:
+        monkeypatch.setattr(store, "_send", send)
         other.commit(Plan(states=[write("b", 1, expires=200)]))
-        delete_all(found)
+        send(writes, entries)
 
-    monkeypatch.setattr(store, "_delete_all", too_late)
+    monkeypatch.setattr(store, "_send", too_late)
     assert store.sweep(100, {}, 10) == (2, [])
     assert store.load_many([("d", key) for key in "abc"]) == {("d", "b"): StoredState(b"x", 2, 200)}
 
 
-def test_sweep_under_every_cap_costs_two_queries(store: FirestoreStore) -> None:
+def test_a_sweep_that_finds_nothing_writes_nothing(store: FirestoreStore) -> None:
     store.commit(Plan(states=[write(key) for key in "abc"]))
-    before = store.reads
+    before = store.writes
     assert store.sweep(0, {f"detector {number}": 3 for number in range(30)}, 10) == (0, [])
-    assert store.reads == before + 2
+    assert store.writes == before
 
 
 # --- Indexes and rules
@@ -435,12 +571,13 @@ def test_the_index_file_has_what_the_queries_need_and_nothing_else(
     store.sweep(10, {"hot": 1, "new": 0}, 100)
     store.due(10)
     store.counters()
+    store._journal._delete_pages_before(1)
     store.pending(1)
     for found in (store.alerts(), store.history("session"), store.quarantine(), store.failures()):
         list(found)
 
     needed = {index for query in asked if (index := _needs(query)) is not None}
-    assert {collection for collection, _ in needed} == {"states", "alerts", "history", "outbox"}
+    assert {collection for collection, _ in needed} == {"alerts", "history", "outbox", "pages"}
     file = json.loads((RULES / "firestore.indexes.json").read_bytes())
     composite = set()
     for index in file["indexes"]:
@@ -458,8 +595,9 @@ def test_the_index_file_has_what_the_queries_need_and_nothing_else(
     assert not exempt & single
     # Large, or rising with time and in no query of its own.
     assert exempt >= {
-        ("states", "data"),
-        ("states", "expires"),
+        ("journal", "data"),
+        ("journal", "written"),
+        ("pages", "data"),
         ("alerts", "evidence"),
         ("quarantine", "raw"),
     }
@@ -480,8 +618,8 @@ def _needs(query: Any) -> Needed | None:
             ranged.append(one.field_filter.field.field_path)
     ordered = [order.field.field_path for order in query.order_by]
     assert all(order.direction.name == "ASCENDING" for order in query.order_by)
-    assert ranged in ([], ordered[:1])
-    fields = [*equal, *(name for name in ordered if name != "__name__")]
+    assert not ordered or ranged in ([], ordered[:1])
+    fields = [*equal, *(name for name in ordered or ranged if name != "__name__")]
     return (of.collection_id, tuple(fields)) if fields else None
 
 

@@ -10,10 +10,9 @@ from typing import Any
 import msgspec
 
 from guardian.alerts.model import Alert, DetectorRef, Severity, Status, Subject, Workflow
-from guardian.engine.plan import Failure, HistoryRow, StateWrite
-from guardian.engine.state import NEVER
+from guardian.engine.plan import Failure, HistoryRow
 from guardian.events.model import Rejected
-from guardian.ports import StoredAlert, StoredState
+from guardian.ports import StoredAlert
 
 Fields = dict[str, Any]
 
@@ -52,32 +51,6 @@ def digest(*texts: str) -> str:
     return hashlib.blake2b(joined.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
 
-def state_id(detector: str, key: str) -> str:
-    """The id of a state's document. Digests lie spread out, so neighbouring keys do not crowd one server."""
-    return digest(detector, key)
-
-
-def state_fields(write: StateWrite) -> Fields:
-    """A state as it is stored. One that waits for nothing has no `wake`: queries for due ones pass it over.
-
-    Raises DocumentTooLargeError, naming detector and key.
-    """
-    _check(f"state of {write.detector}, key {write.key!r}", len(write.data) + len(write.key))
-    return {
-        "detector": write.detector,
-        "key": write.key,
-        "data": write.data,
-        "version": write.version + 1,
-        "wake": write.wake if write.wake < NEVER else None,
-        "expires": write.expires,
-    }
-
-
-def stored_state(fields: Mapping[str, Any]) -> StoredState:
-    """The state in a document."""
-    return StoredState(fields["data"], fields["version"], fields["expires"])
-
-
 def alert_fields(alert: Alert) -> Fields:
     """What the machine says in an alert's document. `workflow` and `note` are people's, and not here.
 
@@ -85,7 +58,7 @@ def alert_fields(alert: Alert) -> Fields:
     indexed. Raises DocumentTooLargeError, naming the alert.
     """
     evidence = _encode_json(alert.evidence)
-    _check(f"alert {alert.alert_id}", len(_encode_json(alert)))
+    check_size(f"alert {alert.alert_id}", len(_encode_json(alert)))
     return {
         "alert_id": alert.alert_id,
         "type": alert.type,
@@ -140,7 +113,7 @@ def history_id(row: HistoryRow) -> str:
 def history_fields(row: HistoryRow) -> Fields:
     """A history row as it is stored, its content as one JSON text. Raises DocumentTooLargeError."""
     text = _encode_json(row.row).decode()
-    _check(f"history {row.kind} {row.id!r}", len(text.encode()))
+    check_size(f"history {row.kind} {row.id!r}", len(text.encode()))
     return {"kind": row.kind, "id": row.id, "time": row.time, "row": text}
 
 
@@ -213,7 +186,8 @@ def _size(value: Any) -> int:
     return 32
 
 
-def _check(what: str, size: int) -> None:
+def check_size(what: str, size: int) -> None:
+    """Raises DocumentTooLargeError if something of so many bytes does not fit into a document."""
     if size + OVERHEAD > LARGEST:
         raise DocumentTooLargeError(f"{what}: {size} bytes do not fit into a document of {LARGEST}")
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import random
+import secrets
 import time
-from collections import Counter, OrderedDict
+from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
-from threading import Lock
+from threading import RLock
 from typing import Any, TypeVar
 
 import msgspec
@@ -18,7 +20,6 @@ from google.cloud.firestore import (
     DocumentReference,
     DocumentSnapshot,
     FieldFilter,
-    Increment,
     Query,
     WriteBatch,
 )
@@ -30,23 +31,24 @@ from guardian.adapters.google.firestore_batches import (
     MOST_WRITES,
     OUTBOX,
     QUARANTINE,
-    STATES,
-    WORKERS,
     Kind,
+    Unit,
     Write,
     batches,
-    groups,
+    units,
 )
 from guardian.adapters.google.firestore_documents import (
+    LARGEST,
     NARRATIVE_BY,
+    check_size,
     document_id,
     history_row,
     new_alert_fields,
     rejected_record,
-    state_id,
     stored_alert,
-    stored_state,
 )
+from guardian.adapters.google.firestore_journal import FirestoreJournal
+from guardian.adapters.google.state_journal import Change, Entry, Held, JournalView, Place, in_pieces
 from guardian.alerts.model import Alert
 from guardian.engine.plan import HistoryRow, Plan
 from guardian.events.model import Rejected
@@ -57,49 +59,66 @@ TIMEOUT_S = 30.0
 READ_AT_ONCE = 300
 """Documents asked for in one request."""
 REMEMBERED = 50_000
-"""States whose update times are remembered, and alerts known to exist."""
-ATTEMPTS = 5
-"""Times a batch is sent again that was refused although every version is right."""
+"""Alerts known to exist that are remembered."""
+ATTEMPTS = 50
+"""Times a commit is sent again because another worker was faster, with other states."""
 RETRY_S = 0.02
-"""Seconds before the first of those; twice as long before each one after."""
+"""Seconds before the first of those on average; twice as long before each one after, up to a second."""
+LOSSES = 2
+"""Conflicts in a row after which a writer makes itself known to the others."""
+TURN_S = 0.04
+"""Seconds that a writer waits before it writes again, if others are writing too."""
+ENTRY_BYTES = LARGEST - 10_000
+"""Bytes of states in one entry of the journal at most."""
+LOOK_EVERY_S = 1.0
+"""How old what is known about deadlines may be: others may have set some."""
 
-_Key = tuple[str, str]
+PARTS, CORRELATOR = "parts", "correlator"
+
 _K = TypeVar("_K")
 _V = TypeVar("_V")
 _T = TypeVar("_T")
 
-_encode_alert = msgspec.json.Encoder().encode
+_LOST_RACE = (FailedPrecondition, AlreadyExists, NotFound, Aborted)
 _decode_alert = msgspec.json.Decoder(Alert).decode
 
 
 class FirestoreStore:
     """A `StateStore` and `Outbox` below `sites/{site}` of a Firestore database.
 
-    worker: names who writes. Watermark and positions are those of the worker; counters are kept by worker
-    and summed up when they are read. Two stores at a time should not share a name: a document takes about
-    one write a second for long.
+    part: whose states these are; parts of a site know nothing of each other's states, counters and positions,
+    and share alerts, outbox, history and quarantine. worker: names who writes; watermark and positions are
+    those of the worker. Two stores at a time should not share a name.
 
-    Any number of stores may write. Each state is guarded by the update time of its document as this store has
-    last seen it; what it has not seen, or no longer remembers, is read again before it is written. A plan of
-    up to 400 writes and 3.5 MB is committed whole or not at all. A larger one is checked as a whole and then
-    committed in parts, so that after a crash or a `Conflict` in between, deciding the same events again gives
-    what is missing (events need ids for that); see docs/decisions/2026-11-21-firestore.md.
+    Any number of stores may write. States are a journal with checkpoints (`firestore_journal`), of which each
+    store holds everything in memory: `load` asks nobody, and answers as of what this store has read last.
+    When it commits, it has read everything. A plan of up to 400 documents and 3.5 MB is committed whole or
+    not at all; of a larger one, the states are: docs/decisions/2026-11-21-firestore-journal.md.
 
     May be called from several threads at a time. The client is the caller's: `close` leaves it open.
 
     reads, writes, deletes: documents so far, as they are billed except for free repetitions.
     """
 
-    def __init__(self, client: Client, site: str, *, worker: str = "main") -> None:
+    def __init__(self, client: Client, site: str, *, worker: str = "main", part: str = CORRELATOR) -> None:
         self._client = client
         self._site: DocumentReference = client.collection("sites").document(document_id(site))
-        self._worker = document_id(worker)
-        self._lock = Lock()
-        self._seen: OrderedDict[_Key, tuple[int, Any]] = OrderedDict()
-        """Version and update time of states, those used last at the end."""
+        self._worker = worker
+        self._lock = RLock()
+        self._journal = FirestoreJournal(
+            client, self._site.collection(PARTS).document(document_id(part)), self._lock, self._count_up
+        )
+        self._in_doubt = True
+        """Nothing has been read yet, or nobody knows what became of the last commit."""
+        self._looked = 0.0
+        """When what others have written was read last, by the monotonic clock."""
         self._alerts: OrderedDict[str, None] = OrderedDict()
         """Ids of alerts that exist."""
         self._arrival = 0
+        self._mark = secrets.token_hex(8)
+        self._commits = 0
+        self._lost = 0
+        """Conflicts since the last commit that went through."""
         self.reads = 0
         self.writes = 0
         self.deletes = 0
@@ -107,81 +126,113 @@ class FirestoreStore:
     # --- States
 
     def load(self, detector: str, key: str) -> StoredState | None:
-        """One state, or None."""
-        return self.load_many([(detector, key)]).get((detector, key))
+        """One state, or None, as of what this store has read last."""
+        with self._lock:
+            self._be_sure()
+            held = self._journal.view.get(detector, key)
+        return None if held is None else StoredState(held.data, held.version, held.expires)
 
     def load_many(self, keys: Iterable[tuple[str, str]]) -> dict[tuple[str, str], StoredState]:
-        """Those of the states that exist."""
-        return {key: stored_state(found.to_dict() or {}) for key, found in self._read_states(keys)}
+        """Those of the states that exist, as of what this store has read last."""
+        found = ((key, self.load(*key)) for key in keys)
+        return {key: state for key, state in found if state is not None}
 
     def keys(self, detector: str, most: int) -> list[str] | None:
-        """None: others may write at any time, so nobody can go by a list."""
+        """None: others may write at any time, so nobody can go by a list; and loading costs nothing."""
         return None
 
     def due(self, until: int) -> list[tuple[str, str]]:
-        """(detector, key) of every state whose wake-up is at `until` or before, the earliest first."""
-        query = self._of(STATES).where(filter=FieldFilter("wake", "<=", until)).order_by("wake")
-        return [_key_of(found) for found in self._run(query.select(["detector", "key"]))]
+        """(detector, key) of every state whose wake-up is at `until` or before, the earliest first.
+
+        What others have written is in it after a second at most.
+        """
+        with self._lock:
+            self._be_sure(LOOK_EVERY_S)
+            return self._journal.view.due(until)
 
     def commit(self, plan: Plan) -> None:
         """Writes the whole plan or, raising `Conflict`, nothing of it; a plan larger than one batch in parts.
 
         Raises DocumentTooLargeError, before anything is written, if something does not fit into a document.
         """
-        looked_at = [(write.detector, write.key) for write in plan.states]
-        looked_at += [(detector, key) for detector, key, _ in plan.unchanged]
-        if len(set(looked_at)) < len(looked_at):
+        wants = [(write.detector, write.key, write.version) for write in plan.states] + plan.unchanged
+        if len({(detector, key) for detector, key, _ in wants}) < len(wants):
             raise ValueError("a plan may hold each state only once")
-        worker = self._worker_fields(plan)
-        if not (worker or plan.states or plan.alerts or plan.history or plan.rejected or plan.failures):
+        counters = {name: number for name, number in plan.counters.items() if number}
+        nothing = not (plan.states or counters or plan.positions or plan.watermark)
+        if nothing and not (plan.alerts or plan.history or plan.rejected or plan.failures):
             return
-        encoded = {name: _encode_alert(alert) for name, alert in plan.alerts.items()}
-        grouped = groups(plan, self._next_arrival(), encoded)
-        if worker:
-            grouped.append([(Write(Kind.ADD, WORKERS, self._worker, worker),)])
-        parts = batches(grouped)
-        if len(parts) > 1:
-            # Once the first part is written there is no way back, so find out now what can be found out.
-            self._times([write for part in parts for write in part], ask_for_all=True)
-        for part in parts:
-            self._send(part)
+        for write in plan.states:
+            check_size(f"state of {write.detector}, key {write.key!r}", len(write.data) + len(write.key))
+        changes = [
+            Change(w.detector, w.key, Held(w.data, w.version + 1, w.wake, w.expires)) for w in plan.states
+        ]
+        place = Place(0, dict(plan.positions), plan.watermark)
+        with self._lock:
+            try:
+                self._append(wants, units(plan, self._next_arrival()), changes, counters, place)
+            except Conflict:
+                self._lost += 1
+                if self._lost % LOSSES == 0:
+                    # Whoever is faster each time does not know that we are here. An entry without changes
+                    # clashes with nothing, and from then on they let us have our turn.
+                    self._append([], [], [], {}, Place(0, {}, b""))
+                raise
+            self._lost = 0
 
     def sweep(self, watermark: int, caps: Mapping[str, int], limit: int) -> tuple[int, list[tuple[str, str]]]:
         """Deletes at most `limit` states: expired ones without a wake-up, then the longest idle of each
         detector beyond its cap. Returns how many had expired, and the keys dropped for the cap.
-
-        A state that somebody writes meanwhile stays.
         """
         if limit <= 0:
             return 0, []
-        expired = len(self._delete(self._expired(watermark).limit(limit)))
-        dropped: list[_Key] = []
-        # One count tells, nearly always, that no detector can be beyond its cap.
-        if caps and self._count(self._of(STATES)) > min(caps.values()):
-            for detector, cap in caps.items():
-                of_detector = self._of(STATES).where(filter=FieldFilter("detector", "==", detector))
-                excess = min(self._count(of_detector) - cap, limit - expired - len(dropped))
-                if excess > 0:
-                    idlest = of_detector.order_by("expires").select(["detector", "key"]).limit(excess)
-                    dropped += self._delete(idlest)
-        return expired, dropped
+        with self._lock:
+            self._be_sure(0.0)
+            while True:
+                view = self._journal.view
+                expired = view.expired(watermark)[:limit]
+                gone = set(expired)
+                dropped: list[tuple[str, str]] = []
+                for detector, cap in caps.items():
+                    count = view.count(detector) - sum(key[0] == detector for key in gone)
+                    excess = min(count - cap, limit - len(expired) - len(dropped))
+                    if excess > 0:
+                        idlest = view.idlest(detector, excess + len(gone))
+                        dropped += [key for key in idlest if key not in gone][:excess]
+                if not expired and not dropped:
+                    return 0, []
+                deleted = [*expired, *dropped]
+                held = {key: view.get(*key) for key in deleted}
+                wants = [(*key, state.version) for key, state in held.items() if state is not None]
+                try:
+                    self._append(wants, [], [Change(*key, None) for key in deleted], {}, Place(0, {}, b""))
+                except Conflict:
+                    continue  # somebody has renewed one of them meanwhile
+                return len(expired), dropped
 
     # --- What else was committed
 
     def positions(self) -> dict[str, bytes]:
         """Where each input of this worker stands, as of its last commit."""
-        return dict(self._worker_document().get("positions", {}))
+        with self._lock:
+            self._be_sure(0.0)
+            place = self._journal.view.places.get(self._worker)
+        return {} if place is None else dict(place.positions)
 
     def watermark(self) -> bytes:
-        """The watermark of this worker's last commit; empty before the first."""
-        return bytes(self._worker_document().get("watermark", b""))
+        """The watermark of this worker's last commit; of one that is new, that of whoever wrote last."""
+        with self._lock:
+            self._be_sure(0.0)
+            places = self._journal.view.places
+            others = (place for place in places.values() if place.watermark)
+            place = places.get(self._worker) or max(others, key=lambda place: place.number, default=None)
+        return b"" if place is None else place.watermark
 
     def counters(self) -> dict[str, int]:
-        """The sums of all counters ever committed, by any worker."""
-        total: Counter[str] = Counter()
-        for worker in self._run(self._of(WORKERS).select(["counters"])):
-            total.update((worker.to_dict() or {}).get("counters", {}))
-        return dict(total)
+        """The sums of all counters ever committed, by any worker of this part."""
+        with self._lock:
+            self._be_sure(0.0)
+            return dict(self._journal.view.counters)
 
     def alerts(self) -> Iterator[StoredAlert]:
         """Every alert, by event time and id, as of the moment the iterator is first asked."""
@@ -206,7 +257,8 @@ class FirestoreStore:
             yield dict(found.to_dict() or {})
 
     def close(self) -> None:
-        """Nothing to release: the client is the caller's."""
+        """Waits until no checkpoint is under way. The client is the caller's."""
+        self._journal.close()
 
     # --- Outbox
 
@@ -227,168 +279,139 @@ class FirestoreStore:
 
     # --- Writing
 
-    def _send(self, writes: Sequence[Write]) -> None:
-        """Commits one batch. Raises Conflict, having written nothing, if a state is of another version."""
-        # Results of deletions are not told, so what is deleted goes last.
-        writes = sorted(writes, key=_is_absent)
-        absent = sum(map(_is_absent, writes))
+    def _be_sure(self, old_s: float | None = None) -> None:
+        """Reads what is not known: after doubt, or if what is known is more than `old_s` seconds old."""
+        now = time.monotonic()
+        if self._in_doubt or (old_s is not None and now - self._looked >= old_s):
+            self._journal.sync()
+            self._in_doubt = False
+            self._looked = now
+
+    def _append(
+        self,
+        wants: Sequence[tuple[str, str, int]],
+        told: Sequence[Unit],
+        changes: Sequence[Change],
+        counters: dict[str, int],
+        place: Place,
+    ) -> None:
+        """Commits. Raises Conflict, having written nothing, if a state is not of the version in `wants`."""
+        self._be_sure()
+        self._commits += 1
+        name = f"{self._mark}-{self._commits}"
+        pieces = in_pieces(changes, ENTRY_BYTES)
+        if self._journal.others_turn:
+            # Who has just lost a race has to read and decide again: without this it would lose for ever.
+            time.sleep(TURN_S)
+            self._be_sure(0.0)
+        view = self._check(wants)
         for attempt in range(ATTEMPTS):
             if attempt:
-                time.sleep(RETRY_S * 2 ** (attempt - 1))
-            times = self._times(writes, ask_for_all=attempt > 0)
-            alerts = self._existing([write.id for write in writes if write.kind is Kind.ALERT])
-            batch = self._client.batch()
-            for write in writes:
-                self._add(batch, write, times.get(write.key), known=write.id in alerts)
+                pause = min(1.0, RETRY_S * 2 ** min(attempt - 1, 10))
+                time.sleep(pause * 2 * random.random())  # noqa: S311 - whoever lost should not lose again
+            self._journal.make_room(len(pieces))
+            view = self._check(wants)
+            first = view.number + 1
+            entries = [
+                Entry(
+                    first + number,
+                    first,
+                    number == len(pieces) - 1,
+                    name,
+                    self._worker,
+                    piece,
+                    counters if number == 0 else {},
+                    place.positions if number == 0 else {},
+                    place.watermark if number == 0 else b"",
+                )
+                for number, piece in enumerate(pieces)
+            ]
+            parts = batches(told, entries)
             try:
-                results = batch.commit(timeout=TIMEOUT_S)
-            except (FailedPrecondition, AlreadyExists, NotFound, Aborted):
-                # Somebody was faster, with a state or with a new alert: look at everything, and find out.
-                with self._lock:
-                    for write in writes:
-                        self._seen.pop(write.key, None)
+                if len(parts) > 1:
+                    # Once the first part is written there is no way back, so find out now.
+                    self._be_sure(0.0)
+                    if self._check(wants).number + 1 != first:
+                        continue
+                for part in parts:
+                    self._send(*part)
+            except _LOST_RACE:
+                # Somebody was faster, with an entry or with a new alert: look at everything, and find out.
+                for unit in told:
+                    for write in unit:
                         self._alerts.pop(write.id, None)
+                self._in_doubt = True
+                if name in self._journal.sync():
+                    break  # it had been written, and the answer was lost
+                self._in_doubt = False
+                self._check(wants)
                 continue
-            self._count_up(writes=len(writes) - absent, deletes=absent)
-            with self._lock:
-                for write, result in zip(writes, results, strict=False):
-                    if write.kind is Kind.STATE:
-                        _use(self._seen, write.key, (write.version + 1, result.update_time))
-                    elif write.kind is Kind.ALERT:
-                        _use(self._alerts, write.id, None)
-            return
-        raise Conflict([write.key for write in writes if _of_state(write)])
-
-    def _add(self, batch: WriteBatch, write: Write, written: Any, *, known: bool) -> None:
-        """Adds a write to a batch, with the precondition it needs.
-
-        written: the update time of a state that exists. known: the alert exists.
-        """
-        document = self._of(write.collection).document(write.id)
-        fields = write.fields
-        if write.kind is Kind.PUT:
-            batch.set(document, fields)
-        elif write.kind is Kind.ADD:
-            batch.set(document, fields, merge=True)
-        elif write.kind is Kind.ALERT:
-            if known:
-                ours = {name: fields[name] for name in fields.keys() - new_alert_fields().keys()}
-                # With the narrative goes what was said of the one before it.
-                batch.update(document, ours | {NARRATIVE_BY: DELETE_FIELD})
-            else:
-                batch.create(document, fields)
-        elif write.version:
-            # SAME writes the version that is there: what changes nothing leaves the update time alone.
-            batch.update(document, fields, option=self._client.write_option(last_update_time=written))
-        elif write.kind is Kind.STATE:
-            batch.create(document, fields)
+            except BaseException:
+                self._in_doubt = True
+                raise
+            break
         else:
-            batch.delete(document, option=self._client.write_option(exists=False))
+            raise RuntimeError(f"a commit was refused {ATTEMPTS} times: others keep writing")
+        self._in_doubt = False
+        self._looked = time.monotonic()
+        self._journal.checkpoint_if_due()
 
-    def _times(self, writes: Sequence[Write], *, ask_for_all: bool) -> dict[_Key, Any]:
-        """The update times of those states that exist: remembered ones, unless `ask_for_all`, or read.
+    def _check(self, wants: Sequence[tuple[str, str, int]]) -> JournalView:
+        """Raises Conflict if a state is of another version, as far as this store has read."""
+        if stale := self._journal.view.stale(wants):
+            self._be_sure(0.0)
+            stale = self._journal.view.stale(wants)
+        if stale:
+            raise Conflict(stale)
+        return self._journal.view
 
-        Raises Conflict, naming all states of another version, as soon as one is found.
-        """
-        states = [write for write in writes if _of_state(write)]
-        times: dict[_Key, Any] = {}
-        unknown = states
-        if not ask_for_all:
-            with self._lock:
-                for write in states:
-                    version, written = self._seen.get(write.key, (0, None))
-                    if version == write.version and version:
-                        times[write.key] = written
-            unknown = [write for write in states if write.version and write.key not in times]
-        found = {}
-        for key, state in self._read_states([write.key for write in unknown], ["version"]):
-            found[key] = state.get("version")
-            times[key] = state.update_time
-        stale = [write.key for write in unknown if found.get(write.key, 0) != write.version]
-        if not stale:
-            return times
-        if not ask_for_all:
-            return self._times(writes, ask_for_all=True)
-        raise Conflict(stale)
+    def _send(self, writes: Sequence[Write], entries: Sequence[Entry]) -> None:
+        """Commits one batch."""
+        alerts = self._existing([write.id for write in writes if write.kind is Kind.ALERT])
+        batch = self._client.batch()
+        for write in writes:
+            self._add(batch, write, known=write.id in alerts)
+        for entry in entries:
+            self._journal.add(batch, entry)
+        results = batch.commit(timeout=TIMEOUT_S)
+        self._count_up(writes=len(results))
+        for write in writes:
+            if write.kind is Kind.ALERT:
+                _use(self._alerts, write.id, None)
+        for entry, result in zip(entries, results[len(writes) :], strict=True):
+            self._journal.wrote(entry, result.update_time)
+
+    def _add(self, batch: WriteBatch, write: Write, *, known: bool) -> None:
+        """Adds a write to a batch. known: the alert exists."""
+        document = self._of(write.collection).document(write.id)
+        if write.kind is Kind.PUT:
+            batch.set(document, write.fields)
+        elif known:
+            ours = {name: write.fields[name] for name in write.fields.keys() - new_alert_fields().keys()}
+            # With the narrative goes what was said of the one before it.
+            batch.update(document, ours | {NARRATIVE_BY: DELETE_FIELD})
+        else:
+            batch.create(document, write.fields)
 
     def _existing(self, ids: Sequence[str]) -> set[str]:
         """Those of the alerts that exist, as far as is known or can be found out."""
-        with self._lock:
-            existing = {identifier for identifier in ids if identifier in self._alerts}
+        existing = {identifier for identifier in ids if identifier in self._alerts}
         for found in self._get(ALERTS, [name for name in ids if name not in existing], ["type"]):
             existing.add(found.id)
-        with self._lock:
-            for identifier in existing:
-                _use(self._alerts, identifier, None)
+        for identifier in existing:
+            _use(self._alerts, identifier, None)
         return existing
-
-    def _worker_fields(self, plan: Plan) -> dict[str, Any]:
-        """What a plan changes in the worker's own document."""
-        fields: dict[str, Any] = {}
-        if counted := {name: Increment(number) for name, number in plan.counters.items() if number}:
-            fields["counters"] = counted
-        if plan.positions:
-            fields["positions"] = dict(plan.positions)
-        if plan.watermark:
-            fields["watermark"] = plan.watermark
-        return fields
 
     def _next_arrival(self) -> str:
         """Sorts behind every one before; differs from those of other workers."""
-        with self._lock:
-            self._arrival = max(time.time_ns(), self._arrival + 1)
-            return f"{self._arrival:020d}-{self._worker}"
-
-    # --- Deleting
-
-    def _expired(self, watermark: int) -> Query:
-        waits_for_nothing = self._of(STATES).where(filter=FieldFilter("wake", "==", None))
-        expired = waits_for_nothing.where(filter=FieldFilter("expires", "<", watermark))
-        return expired.order_by("expires").select(["detector", "key"])
-
-    def _delete(self, query: Query) -> list[_Key]:
-        """Deletes the states found, except those that somebody has written meanwhile. Their keys."""
-        deleted: list[_Key] = []
-        for part in _chunks(list(self._run(query)), MOST_WRITES):
-            try:
-                self._delete_all(part)
-                deleted += map(_key_of, part)
-            except (FailedPrecondition, NotFound, Aborted):
-                for found in part:
-                    try:
-                        self._delete_all([found])
-                        deleted.append(_key_of(found))
-                    except (FailedPrecondition, NotFound, Aborted):
-                        pass  # it lives, or somebody else has deleted it
-        return deleted
-
-    def _delete_all(self, found: Sequence[DocumentSnapshot[Any]]) -> None:
-        batch = self._client.batch()
-        for state in found:
-            option = self._client.write_option(last_update_time=state.update_time)
-            batch.delete(state.reference, option=option)
-        batch.commit(timeout=TIMEOUT_S)
-        self._count_up(deletes=len(found))
-        with self._lock:
-            for state in found:
-                self._seen.pop(_key_of(state), None)
+        self._arrival = max(time.time_ns(), self._arrival + 1)
+        return f"{self._arrival:020d}-{self._mark}"
 
     # --- Reading
 
     def _of(self, collection: str) -> CollectionReference:
         of: CollectionReference = self._site.collection(collection)
         return of
-
-    def _read_states(
-        self, keys: Iterable[_Key], fields: list[str] | None = None
-    ) -> Iterator[tuple[_Key, DocumentSnapshot[Any]]]:
-        """Those of the states that exist, and remembers when they were written."""
-        by_id = {state_id(*key): key for key in keys}
-        for found in self._get(STATES, by_id, fields):
-            key = by_id[found.id]
-            with self._lock:
-                _use(self._seen, key, (found.get("version"), found.update_time))
-            yield key, found
 
     def _get(
         self, collection: str, ids: Iterable[str], fields: list[str] | None
@@ -411,37 +434,11 @@ class FirestoreStore:
         finally:
             self._count_up(reads=max(1, number))
 
-    def _count(self, query: Query | CollectionReference) -> int:
-        """How many documents a query finds. Billed as a read for each thousand."""
-        counting: Any = query.count()  # its annotation says that it is a class
-        ((result,),) = counting.stream(timeout=TIMEOUT_S)
-        number = int(result.value)
-        self._count_up(reads=1 + number // 1000)
-        return number
-
-    def _worker_document(self) -> Mapping[str, Any]:
-        for found in self._get(WORKERS, [self._worker], None):
-            return found.to_dict() or {}
-        return {}
-
     def _count_up(self, *, reads: int = 0, writes: int = 0, deletes: int = 0) -> None:
         with self._lock:
             self.reads += reads
             self.writes += writes
             self.deletes += deletes
-
-
-def _is_absent(write: Write) -> bool:
-    """Whether this only makes sure that there is no such state."""
-    return write.kind is Kind.SAME and not write.version
-
-
-def _of_state(write: Write) -> bool:
-    return write.kind in (Kind.STATE, Kind.SAME)
-
-
-def _key_of(state: DocumentSnapshot[Any]) -> _Key:
-    return state.get("detector"), state.get("key")
 
 
 def _use(known: OrderedDict[_K, _V], key: _K, value: _V) -> None:

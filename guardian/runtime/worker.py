@@ -41,18 +41,25 @@ class Worker:
         return self._decide(lambda: self.engine.process(batch, self._cache))
 
     def tick(self, silence_ms: int) -> Plan:
-        """Lets deadlines pass on streams that have been silent for so long."""
-        return self._decide(lambda: self.engine.tick(silence_ms, self._cache))
+        """Lets deadlines pass on streams that have been silent for so long.
+
+        If none does, nothing is committed: the clock moves the watermark on again after a restart.
+        """
+        return self._decide(lambda: self.engine.tick(silence_ms, self._cache), _has_effects)
 
     def finish(self) -> Plan:
         """Lets all deadlines pass: the input has ended."""
         return self._decide(lambda: self.engine.finish(self._cache))
 
-    def _decide(self, decide: Callable[[], Plan]) -> Plan:
+    def _decide(
+        self, decide: Callable[[], Plan], worth_it: Callable[[Plan], bool] = lambda plan: True
+    ) -> Plan:
         for _ in range(ATTEMPTS):
             before = copy.copy(self.engine.watermark)
             try:
                 plan = decide()
+                if not worth_it(plan):
+                    return plan
                 if self._dropped:
                     plan.counters["states_dropped"] += self._dropped
                 self.store.commit(plan)
@@ -103,3 +110,8 @@ class Worker:
             self._cache.forget(dropped)
             self._dropped += len(dropped)
         return expired + len(dropped) < SWEEP_LIMIT
+
+
+def _has_effects(plan: Plan) -> bool:
+    """Whether a plan does more than move the watermark."""
+    return bool(plan.states or plan.alerts or plan.history or plan.failures or plan.counters)

@@ -177,6 +177,18 @@ def test_deadlines_survive_a_restart() -> None:
     assert not restarted().tick(1_000).alerts
 
 
+def test_a_look_at_deadlines_that_finds_none_writes_nothing() -> None:
+    store = MemoryStore()
+    one = worker(store, lambda: [Recorder("A")])
+    one.process(Batch([*started(), note(0, "a", text="n", wake=50)]))
+    committed = store.watermark()
+    moved = one.tick(49 + LATENESS).watermark
+    assert store.watermark() == committed != moved
+    after = one.process(Batch([note(1, "a", text="m", wake=90)])).watermark
+    assert store.watermark() == after  # the clock's part is committed with whatever comes next
+    assert one.engine.watermark.floor > worker(MemoryStore()).engine.watermark.floor
+
+
 ERRORS = [OSError("disk full"), KeyboardInterrupt()]
 
 

@@ -29,7 +29,7 @@ class BarcodeSwitching(Detector[KeyState]):
             "Look for loose or doubled barcode labels on the item and keep them.",
         ),
     )
-    retention_ms = 60_000
+    retention_ms = 600_000
 
     def __init__(self, *, catalogue: Catalogue, lateness_ms: int) -> None:
         self._catalogue = catalogue

@@ -29,7 +29,7 @@ class ScannerAvoidance(Detector[KeyState]):
             "If the customer has left, keep the video of the station around the time given.",
         ),
     )
-    retention_ms = 60_000
+    retention_ms = 600_000
 
     def __init__(self, *, catalogue: Catalogue, lateness_ms: int) -> None:
         self._catalogue = catalogue

@@ -1,4 +1,4 @@
-"""Entry point of the bridge: Kafka topics → Pub/Sub topics. Settings: docs/bridge.md."""
+"""Entry point of the bridge: Kafka topics → Pub/Sub topics, and alerts back. Settings: docs/bridge.md."""
 
 from __future__ import annotations
 
@@ -16,16 +16,68 @@ import msgspec
 import structlog
 
 from guardian.adapters.google.pubsub_publisher import PubSubPublisher
+from guardian.adapters.google.pubsub_puller import PubSubPuller
+from guardian.adapters.kafka.alert_publisher import KafkaAlertPublisher
+from guardian.adapters.kafka.alerts_back import WRITE_TIMEOUT_S, AlertsBack
 from guardian.adapters.kafka.bridge import Bridge, BridgeLimits, consumer
-from guardian.adapters.kafka.settings import KafkaSettingsError, kafka_settings
+from guardian.adapters.kafka.settings import KafkaSettings, KafkaSettingsError, kafka_settings
 from guardian.adapters.kafka.values import value_reader
+from guardian.adapters.publishing import Publisher
 from guardian.events.topics import TOPICS
 
 STALLED_AFTER_S: Final = 60.0
 """A loop that has not gone round for so long hangs."""
 STATUS_TIMEOUT_S: Final = 5.0
+ALERTS_STOP_S: Final = 5.0
+"""How long the alerts under way are waited for; Cloud Run gives ten seconds in all."""
 
 log = structlog.get_logger("bridge")
+
+
+class AlertsThread:
+    """Alerts back to Kafka, in a thread beside the bridge."""
+
+    def __init__(
+        self,
+        subscription: str,
+        project: str,
+        kafka: KafkaSettings,
+        publisher: Publisher,
+        stop: threading.Event,
+    ) -> None:
+        """Starts it. publisher: for what goes to quarantine. stop: tells it when to end."""
+        self._puller = PubSubPuller(project, subscription)
+        self._records = KafkaAlertPublisher(kafka, timeout_s=WRITE_TIMEOUT_S)
+        self._back = AlertsBack(self._puller, self._records, publisher, subscription)
+        self._stop = stop
+        self._thread = threading.Thread(target=self._run, name="alerts-back", daemon=True)
+        self._thread.start()
+
+    def health(self) -> tuple[bool, dict[str, object]]:
+        """Whether it works, and its counts."""
+        turned_s = time.monotonic() - self._back.status.turned
+        alive = self._thread.is_alive()
+        counts = msgspec.structs.asdict(self._back.status)
+        return alive and turned_s < STALLED_AFTER_S, {
+            **counts,
+            "turned": f"{turned_s:.3f} s ago",
+            "alive": alive,
+        }
+
+    def close(self) -> None:
+        """Waits for what is under way, for a while. What is not acknowledged then comes again."""
+        self._stop.set()
+        self._thread.join(ALERTS_STOP_S)
+        self._records.close()  # ends an attempt that is still under way
+        self._thread.join(1.0)
+        self._puller.close()
+
+    def _run(self) -> None:
+        try:
+            self._back.run(self._stop)
+        except BaseException as error:
+            log.critical("alerts_back_died", error=type(error).__name__)
+            raise
 
 
 def main(environment: Mapping[str, str] = os.environ) -> int:
@@ -56,14 +108,19 @@ def main(environment: Mapping[str, str] = os.environ) -> int:
     bridge = Bridge(
         consumer(kafka, group), publisher, value_reader(kafka.registry), list(TOPICS), limits=limits
     )
+    subscription = environment.get("GUARDIAN_ALERTS_SUBSCRIPTION")
     stop = threading.Event()
+    alerts = AlertsThread(subscription, project, kafka, publisher, stop) if subscription else None
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
-    status = _serve_status(bridge, port) if port else None
-    log.info("bridge_started", group=group, project=project, topics=len(TOPICS))
+    host = environment.get("GUARDIAN_HOST") or ""
+    status = _serve_status(bridge, alerts, (host, port)) if port else None
+    log.info("bridge_started", group=group, project=project, topics=len(TOPICS), alerts=bool(alerts))
     try:
         bridge.run(stop)
     finally:
+        if alerts is not None:
+            alerts.close()
         if status is not None:
             status.shutdown()
         publisher.close()
@@ -71,8 +128,10 @@ def main(environment: Mapping[str, str] = os.environ) -> int:
     return 0
 
 
-def _serve_status(bridge: Bridge, port: int) -> http.server.ThreadingHTTPServer:
-    """Answers /healthz: 200 while the loop goes round, else 503; and the counts, which are no secret."""
+def _serve_status(
+    bridge: Bridge, alerts: AlertsThread | None, address: tuple[str, int]
+) -> http.server.ThreadingHTTPServer:
+    """Answers /healthz: 200 while the loops go round, else 503; and the counts, which are no secret."""
 
     class Handler(http.server.BaseHTTPRequestHandler):
         timeout = STATUS_TIMEOUT_S
@@ -84,8 +143,12 @@ def _serve_status(bridge: Bridge, port: int) -> http.server.ThreadingHTTPServer:
             turned_s = time.monotonic() - bridge.status.turned
             counts = msgspec.structs.asdict(bridge.status)
             counts["turned"] = f"{turned_s:.3f} s ago"
+            sound = turned_s < STALLED_AFTER_S
+            if alerts is not None:
+                alerts_sound, counts["alerts"] = alerts.health()
+                sound = sound and alerts_sound
             body = json.dumps(counts).encode()
-            self.send_response(200 if turned_s < STALLED_AFTER_S else 503)
+            self.send_response(200 if sound else 503)
             self.send_header("content-type", "application/json")
             self.send_header("content-length", str(len(body)))
             self.end_headers()
@@ -94,7 +157,7 @@ def _serve_status(bridge: Bridge, port: int) -> http.server.ThreadingHTTPServer:
         def log_message(self, format: str, *args: object) -> None:
             """Health checks are not worth a line."""
 
-    server = http.server.ThreadingHTTPServer(("", port), Handler)
+    server = http.server.ThreadingHTTPServer(address, Handler)
     server.daemon_threads = True
     threading.Thread(target=server.serve_forever, name="status", daemon=True).start()
     return server

@@ -2,28 +2,18 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-import grpc
 from google.api_core import exceptions
 from google.auth.exceptions import GoogleAuthError
 from google.pubsub_v1 import PublisherClient, PubsubMessage
 from google.pubsub_v1.services.publisher.transports import PublisherGrpcTransport
 
+from guardian.adapters.google.pubsub_channel import pubsub_channel
 from guardian.adapters.publishing import RefusedError, UnavailableError
 
 REQUEST_TIMEOUT_S: Final = 20.0
-
-# Without a ceiling of its own, gRPC waits two minutes before it looks again for a server that was away.
-_OPTIONS = (
-    ("grpc.initial_reconnect_backoff_ms", 200),
-    ("grpc.min_reconnect_backoff_ms", 1_000),
-    ("grpc.max_reconnect_backoff_ms", 5_000),
-    ("grpc.keepalive_time_ms", 30_000),
-    ("grpc.max_send_message_length", -1),
-)
 
 _REFUSED = (exceptions.InvalidArgument, exceptions.OutOfRange)
 
@@ -39,16 +29,11 @@ class PubSubPublisher:
         emulator_host: str | None = None,
         timeout_s: float = REQUEST_TIMEOUT_S,
     ) -> None:
-        """prefix: stands before every topic's name. emulator_host: "host:port" of an emulator, which is
-        spoken to without encryption and credentials; default: PUBSUB_EMULATOR_HOST, else Google."""
+        """prefix: stands before every topic's name. emulator_host: see `pubsub_channel`."""
         self._project = project
         self._prefix = prefix
         self._timeout_s = timeout_s
-        host = emulator_host or os.environ.get("PUBSUB_EMULATOR_HOST")
-        if host:
-            channel = grpc.insecure_channel(host, options=_OPTIONS)
-        else:
-            channel = PublisherGrpcTransport.create_channel(options=_OPTIONS)
+        channel = pubsub_channel(PublisherGrpcTransport, emulator_host)
         self._client = PublisherClient(transport=PublisherGrpcTransport(channel=channel))
 
     def publish(self, topic: str, messages: Sequence[tuple[bytes, Mapping[str, str]]]) -> None:

@@ -3,20 +3,41 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any, Final
 
 import msgspec
-from confluent_kafka import KafkaException, Producer
+from confluent_kafka import KafkaError, KafkaException, Producer
 
 from guardian.adapters.kafka.settings import KafkaSettings
 from guardian.events.topics import FRAUD_ALERTS
 
 PUBLISH_TIMEOUT_S: Final = 30.0
 
+_REFUSED: Final = frozenset(
+    {
+        KafkaError.MSG_SIZE_TOO_LARGE,
+        KafkaError.INVALID_RECORD,
+        KafkaError.INVALID_MSG,
+        KafkaError.POLICY_VIOLATION,
+    }
+)
+"""What no other attempt helps against. Of records that went in one batch, it may be said of all for one."""
+
+_CONTENT_TYPE = {"content-type": "application/json"}
+
 
 class AlertPublishingError(Exception):
     """Not every alert is known to be in Kafka: publish all of them again."""
+
+
+class AlertRecord(msgspec.Struct, frozen=True):
+    """An alert for Kafka. document: as JSON (docs/alerts.md). headers: besides the content type."""
+
+    alert_id: str
+    document: bytes
+    headers: Mapping[str, str] = {}
 
 
 class KafkaAlertPublisher:
@@ -35,53 +56,87 @@ class KafkaAlertPublisher:
         """timeout_s: for all alerts of one call."""
         self._topic = topic
         self._timeout_s = timeout_s
-        self._producer = Producer(
-            {
-                **settings.client_config(),
-                "enable.idempotence": True,  # acks from all replicas, order kept, no repeats
-                "delivery.timeout.ms": int(timeout_s * 1000),
-                "linger.ms": 5,
-            }
-        )
+        self._settings = settings
+        self._producer = self._new_producer()
 
     def publish(self, documents: Iterable[Mapping[str, Any]]) -> None:
         """Writes alert documents (docs/alerts.md) and returns when all are in Kafka.
 
         Raises AlertPublishingError.
         """
-        failures: list[str] = []
+        refused = self.publish_records(
+            [AlertRecord(str(each["alert_id"]), msgspec.json.encode(each)) for each in documents]
+        )
+        if refused:
+            raise AlertPublishingError(f"{len(refused)} alerts: {next(iter(refused.values()))}")
 
-        def delivered(error: object, _: object) -> None:
-            if error is not None:
+    def publish_records(self, records: Sequence[AlertRecord]) -> dict[int, str]:
+        """Returns when all are in Kafka but those that it does not take: their places, with the reason.
+
+        One that is refused may only have been in a batch with another one that is.
+        Raises AlertPublishingError.
+        """
+        failures: list[str] = []
+        refused: dict[int, str] = {}
+        fatal = False
+
+        def delivered(place: int, error: KafkaError | None, _: object) -> None:
+            nonlocal fatal
+            if error is None:
+                return
+            fatal = fatal or error.fatal()
+            if error.code() in _REFUSED:
+                refused[place] = str(error)
+            else:
                 failures.append(str(error))
 
         deadline = time.monotonic() + self._timeout_s
-        try:
-            for document in documents:
-                self._produce(document, delivered, deadline)
-        except (KafkaException, BufferError) as error:
-            failures.append(str(error))
+        for place, record in enumerate(records):
+            told = partial(delivered, place)
+            try:
+                self._produce(record, told, deadline)
+            except KafkaException as error:
+                told(error.args[0], None)
+            except BufferError as error:
+                failures.append(str(error))
+            if failures:
+                break
         left = self._producer.flush(max(0.1, deadline - time.monotonic()))
         if left:
             self._producer.purge()
             self._producer.flush(1.0)
             failures.append(f"{left} unanswered after {self._timeout_s:g} s")
+        if fatal:
+            self._producer = self._new_producer()  # the old one never works again
         if failures:
             raise AlertPublishingError(f"{len(failures)} alerts: {failures[0]}")
+        return refused
 
     def close(self) -> None:
         """Gives up what is under way."""
         self._producer.purge()
         self._producer.flush(1.0)
 
-    def _produce(self, document: Mapping[str, Any], delivered: Any, deadline: float) -> None:
+    def _new_producer(self) -> Producer:
+        return Producer(
+            {
+                **self._settings.client_config(),
+                "enable.idempotence": True,  # acks from all replicas, order kept, no repeats
+                "delivery.timeout.ms": int(self._timeout_s * 1000),
+                "linger.ms": 5,
+            }
+        )
+
+    def _produce(
+        self, record: AlertRecord, delivered: Callable[[KafkaError | None, object], None], deadline: float
+    ) -> None:
         while True:
             try:
                 self._producer.produce(
                     self._topic,
-                    msgspec.json.encode(document),
-                    key=str(document["alert_id"]),
-                    headers={"content-type": "application/json"},
+                    record.document,
+                    key=record.alert_id,
+                    headers={**record.headers, **_CONTENT_TYPE},
                     on_delivery=delivered,
                 )
             except BufferError:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import queue
-import random
 import threading
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
@@ -16,13 +15,17 @@ import structlog
 from guardian.adapters.kafka.envelope import MAX_REQUEST_BYTES, Message, quarantined
 from guardian.adapters.kafka.offsets import Progress
 from guardian.adapters.kafka.records import KafkaRecord
-from guardian.adapters.publishing import Publisher, RefusedError, UnavailableError
+from guardian.adapters.publishing import (
+    Publisher,
+    RefusedError,
+    UnavailableError,
+    all_but_refused,
+    pause_s,
+)
 
 QUARANTINE: Final = "quarantine"
 MOST_MESSAGES: Final = 1_000
 """Of one request."""
-FIRST_PAUSE_S: Final = 0.2
-LONGEST_PAUSE_S: Final = 10.0
 
 _log = structlog.get_logger(__name__)
 
@@ -134,20 +137,16 @@ class Dispatcher:
 
     def _send(self, topic: str, batch: list[Parcel]) -> None:
         """Returns when all have arrived."""
-        if len(batch) > 1:
-            try:
-                self._insist(topic, [parcel.messages[0] for parcel in batch], batch)
-            except RefusedError:
-                # One of them is at fault, and the others must not go with it.
-                middle = len(batch) // 2
-                self._send(topic, batch[:middle])
-                self._send(topic, batch[middle:])
-            return
-        try:
-            for message in batch[0].messages:
-                self._insist(topic, [message], batch)
-        except RefusedError as error:
-            self._quarantine(batch[0], error)
+
+        def publish(parcels: Sequence[Parcel]) -> None:
+            if len(parcels) > 1:
+                self._insist(topic, [parcel.messages[0] for parcel in parcels], parcels)
+                return
+            for message in parcels[0].messages:
+                self._insist(topic, [message], parcels)
+
+        for parcel, error in all_but_refused(publish, batch):
+            self._quarantine(parcel, error)
 
     def _quarantine(self, parcel: Parcel, error: RefusedError) -> None:
         _log.warning("record_quarantined", record=parcel.record.identity, reason=str(error))
@@ -156,9 +155,9 @@ class Dispatcher:
         for message in parcel.messages:
             self._insist(QUARANTINE, [message], [parcel])
 
-    def _insist(self, topic: str, messages: list[Message], batch: list[Parcel]) -> None:
+    def _insist(self, topic: str, messages: list[Message], batch: Sequence[Parcel]) -> None:
         request = [(message.data, message.attributes) for message in messages]
-        pause_s = FIRST_PAUSE_S
+        failures = 0
         while not self._stopping.is_set() and not all(parcel.progress.lost for parcel in batch):
             try:
                 self._publisher.publish(topic, request)
@@ -167,14 +166,14 @@ class Dispatcher:
                 if isinstance(error, RefusedError) and topic != QUARANTINE:
                     raise
                 self._failed += 1
+                failures += 1
                 _log.warning(
                     "publish_failed",
                     topic=topic,
                     messages=len(messages),
                     error=f"{type(error).__name__}: {error}"[:500],
                 )
-                self._stopping.wait(pause_s * random.uniform(0.5, 1.0))  # noqa: S311
-                pause_s = min(LONGEST_PAUSE_S, 2 * pause_s)
+                self._stopping.wait(pause_s(failures))
             else:
                 return
         raise _AbandonedError

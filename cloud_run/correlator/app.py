@@ -21,12 +21,9 @@ from guardian.adapters.google.oidc import (
     TokenVerifier,
     UnauthenticatedError,
 )
-from guardian.adapters.google.pubsub_message import MAX_BODY_BYTES, PushError, decode_push
-from guardian.events.decode import Decoder
-from guardian.events.model import Event
-from guardian.events.times import TimeParser
+from guardian.adapters.google.pubsub_message import MAX_BODY_BYTES, Message, PushError, decode_push
+from guardian.events.model import Event, Rejected
 from guardian.ports import StateStore
-from guardian.runtime.composition import latest
 from guardian.runtime.grouping import BusyError, Grouping, NotCommittedError, StoppedError
 
 PROBE_EVERY_S = 2.0
@@ -36,12 +33,15 @@ log = structlog.get_logger("correlator")
 
 
 class Parts(msgspec.Struct, kw_only=True):
-    """What the app is made of. verifier: None lets everybody in. answer_s: the longest wait for a commit."""
+    """What the app is made of.
+
+    record: what a message holds; called by many threads. verifier: None lets everybody in. answer_s: the
+    longest wait for a commit.
+    """
 
     grouping: Grouping
     store: StateStore
-    decoder: Decoder
-    times: TimeParser
+    record: Callable[[Message], Event | Rejected]
     metrics: Metrics
     verifier: TokenVerifier | None
     answer_s: float
@@ -52,7 +52,6 @@ def create_app(parts: Parts) -> Flask:
     app = Flask("correlator", static_folder=None)
     # One more than may be: a body that does not say how long it is is cut off there, and would look whole.
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES + 1
-    decoding = Lock()
     probe = _Probe(parts.store)
 
     def push(project: str | None = None, topic: str | None = None) -> Response:
@@ -66,9 +65,7 @@ def create_app(parts: Parts) -> Flask:
         except PushError as error:
             log.warning("push_not_understood", field=error.field)
             return Response(f"{error.field}: not understood\n", 400, content_type="text/plain")
-        with decoding:
-            parts.times.latest_ms = latest()
-            record = message.event(parts.decoder)
+        record = parts.record(message)
         if isinstance(record, Event):
             return _answer(lambda: parts.grouping.submit([record]), parts.answer_s)
         return _answer(lambda: parts.grouping.submit([], [record]), parts.answer_s)

@@ -8,8 +8,6 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping
-from pathlib import Path
-from threading import Thread
 
 import structlog
 from flask import Flask
@@ -20,67 +18,48 @@ from cloud_run.correlator import logs
 from cloud_run.correlator.app import Parts, create_app
 from cloud_run.correlator.metrics import Metrics
 from cloud_run.correlator.settings import CorrelatorSettings, OidcSettings, correlator_settings
-from guardian.adapters.embedded.sqlite_store import SqliteStore
 from guardian.adapters.google.oidc import FixedKeys, GoogleKeys, TokenVerifier
-from guardian.ports import StateStore
-from guardian.runtime.composition import build_engine, decoder_now, load_catalogue, site_codes
-from guardian.runtime.grouping import Grouping
+from guardian.runtime.part import PartProcess
 from guardian.runtime.settings import SettingsError, load_settings
-from guardian.runtime.worker import Worker
 
 log = structlog.get_logger("correlator")
 
 
 class Correlator:
-    """Everything of one process: store, worker, the thread that owns it, and the app in front."""
+    """Everything of one process: the part, and the app in front."""
 
     def __init__(self, settings: CorrelatorSettings) -> None:
         """Starts it. Raises SettingsError."""
-        site = load_settings(settings.site_settings)
         verifier = None if settings.oidc is None else _verifier(settings.oidc)
-        decoder, times = decoder_now(site)
-        engine = build_engine(site, load_catalogue(settings.catalogue), site_codes(site))
-        self._store = _store(settings, site.site)
-        self._stop_s = settings.stop_s
+        self._process = process = PartProcess(settings.part)
         metrics = Metrics()
-        self._grouping = Grouping(
-            Worker(engine, self._store),
-            settings.limits,
-            idle_after_s=site.idle_after_s,
-            on_done=metrics.done,
-        )
-        metrics.watch(self._grouping)
+        metrics.watch(process)
         self.app: Flask = create_app(
             Parts(
-                grouping=self._grouping,
-                store=self._store,
-                decoder=decoder,
-                times=times,
+                grouping=process.grouping,
+                store=process.store,
+                record=process.record,
                 metrics=metrics,
                 verifier=verifier,
-                answer_s=settings.answer_s,
+                answer_s=settings.part.answer_s,
             )
         )
-        self._owner = Thread(target=self._run, name="worker", daemon=True)
-        self._owner.start()
-        log.info("correlator_started", site=site.site, worker=settings.worker, verified=verifier is not None)
+        process.start(metrics.done)
+        log.info(
+            "correlator_started",
+            site=process.site,
+            worker=settings.part.worker,
+            part=settings.part.part or "all",
+            verified=verifier is not None,
+            relaying=process.relay is not None,
+        )
 
     def close(self) -> None:
         """Takes no more requests, commits those that wait, and releases the store."""
-        self._grouping.stop()
-        self._owner.join(self._stop_s)
-        if self._owner.is_alive():
+        if self._process.close():
+            log.info("correlator_stopped")
+        else:
             log.error("correlator_stopped_in_a_commit")
-            return
-        self._store.close()
-        log.info("correlator_stopped")
-
-    def _run(self) -> None:
-        try:
-            self._grouping.run()
-        except BaseException as error:
-            log.critical("worker_died", error=type(error).__name__)
-            raise
 
 
 class Server(BaseApplication):  # type: ignore[misc]
@@ -100,7 +79,7 @@ class Server(BaseApplication):  # type: ignore[misc]
             "worker_class": "gthread",
             "threads": settings.threads,
             "preload_app": False,
-            "graceful_timeout": settings.stop_s,
+            "graceful_timeout": settings.part.stop_s,
             "keepalive": 75,
             "limit_request_fields": 200,  # an unwrapped message has its attributes there
             "control_socket_disable": True,
@@ -132,23 +111,12 @@ def _verifier(oidc: OidcSettings) -> TokenVerifier:
     return TokenVerifier(keys, oidc.audience, oidc.emails)
 
 
-def _store(settings: CorrelatorSettings, site: str) -> StateStore:
-    if isinstance(settings.store, Path):
-        return SqliteStore(settings.store)
-    from google.cloud.firestore import Client
-
-    from guardian.adapters.google.firestore_store import FirestoreStore
-
-    client = Client(project=settings.project, database=settings.database)
-    return FirestoreStore(client, site, worker=settings.worker)
-
-
 def main(environment: Mapping[str, str] = os.environ) -> int:
     """Runs until SIGTERM or SIGINT. Returns 2, or ends with 3, when the settings cannot be used."""
     logs.configure()
     try:
         settings = correlator_settings(environment)
-        load_settings(settings.site_settings)
+        load_settings(settings.part.site_settings)
     except SettingsError as error:
         log.error("settings_unusable", reason=str(error))
         return 2

@@ -4,17 +4,50 @@ from __future__ import annotations
 
 import time
 from collections import Counter as Tally, OrderedDict
+from functools import partial
+from typing import Protocol, runtime_checkable
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
+from guardian.engine.arrivals import Ranges, missing
 from guardian.events.topics import TOPICS
+from guardian.ports import StateStore
 from guardian.runtime.grouping import Done, Grouping
+from guardian.runtime.relay import Relay
 
 REMEMBERED = 50_000
 """Alerts whose last status is remembered, so that one that only grows is not counted again."""
 
 _BATCH_SIZES = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000)
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+
+
+class Watched(Protocol):
+    """What is asked for what changes by the moment; `guardian.runtime.part.PartProcess` is one."""
+
+    @property
+    def grouping(self) -> Grouping:
+        """What takes requests."""
+
+    @property
+    def relay(self) -> Relay | None:
+        """What publishes alerts, if it does."""
+
+    @property
+    def store(self) -> StateStore:
+        """Where everything is kept."""
+
+
+@runtime_checkable
+class Billed(Protocol):
+    """A store that counts documents as they are billed, and knows what has arrived."""
+
+    reads: int
+    writes: int
+    deletes: int
+
+    def arrived(self) -> dict[str, Ranges]:
+        """By partition, the offsets that have been committed."""
 
 
 class Metrics:
@@ -59,10 +92,28 @@ class Metrics:
         )
         self._last_status: OrderedDict[str, str] = OrderedDict()
 
-    def watch(self, grouping: Grouping) -> None:
+    def watch(self, process: Watched) -> None:
         """Asks it for what changes by the moment, whenever somebody looks."""
+        grouping, relay, store = process.grouping, process.relay, process.store
         self._waiting.set_function(lambda: float(grouping.waiting))
         self._lag.set_function(lambda: _lag_s(grouping.watermark))
+        if relay is not None:
+            self._gauge("guardian_relay_waiting", "Alerts in memory, not published yet.").set_function(
+                lambda: float(relay.pending_in_memory)
+            )
+            self._gauge("guardian_relay_up", "1 while the relay works, 0 when it has died.").set_function(
+                lambda: float(relay.alive)
+            )
+        if isinstance(store, Billed):
+            for kind in ("reads", "writes", "deletes"):
+                billed = self._gauge(f"guardian_store_{kind}", f"Documents since the process began: {kind}.")
+                billed.set_function(partial(_number, store, kind))
+            self._gauge(
+                "guardian_records_missing", "Records between those that have arrived: on their way, or lost."
+            ).set_function(lambda: float(sum(map(missing, store.arrived().values()))))
+
+    def _gauge(self, name: str, text: str) -> Gauge:
+        return Gauge(name, text, registry=self.registry)
 
     def request(self, path: str, status: int) -> None:
         """A request was answered."""
@@ -92,6 +143,10 @@ class Metrics:
     def text(self) -> bytes:
         """Everything in Prometheus' text format."""
         return generate_latest(self.registry)
+
+
+def _number(store: object, name: str) -> float:
+    return float(getattr(store, name))
 
 
 def _lag_s(watermark_ms: int) -> float:

@@ -7,11 +7,9 @@ from pathlib import Path
 
 import msgspec
 
-from guardian.runtime.grouping import GroupLimits
+from guardian.detectors.parts import Part
+from guardian.runtime.part import PartSettings, number_setting, part_settings, path_setting
 from guardian.runtime.settings import SettingsError
-
-FIRESTORE = "firestore"
-_SQLITE = "sqlite:"
 
 
 class OidcSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -24,60 +22,38 @@ class OidcSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CorrelatorSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """store: FIRESTORE, or the path of an SQLite file. oidc: None means that anybody may call.
+    """part: what it decides, and over which store. oidc: None means that anybody may call.
 
-    worker: names whose watermark it is, where several share a store. threads: requests at a time.
-    answer_s: a request that has waited so long for its commit is told to come again.
-    stop_s: for finishing what is under way when the process is told to stop.
+    threads: requests at a time.
     """
 
-    store: str | Path
+    part: PartSettings
     oidc: OidcSettings | None
-    site_settings: Path | None = None
-    catalogue: Path | None = None
-    project: str | None = None
-    database: str | None = None
-    worker: str = "correlator"
     host: str = "0.0.0.0"  # noqa: S104 - a container's port; who may call is checked
     port: int = 8080
     threads: int = 100
-    answer_s: float = 50.0
-    stop_s: int = 9
-    limits: GroupLimits = GroupLimits()
 
 
 def correlator_settings(environment: Mapping[str, str]) -> CorrelatorSettings:
     """The settings. Raises SettingsError, naming the variable."""
-    defaults = CorrelatorSettings(store="", oidc=None)
-    limits = defaults.limits
+    worker = environment.get("GUARDIAN_WORKER") or "correlator"
     return CorrelatorSettings(
-        store=_store(environment),
+        part=part_settings(environment, _part(environment), worker),
         oidc=_oidc(environment),
-        site_settings=_path(environment, "GUARDIAN_SETTINGS"),
-        catalogue=_path(environment, "GUARDIAN_CATALOG"),
-        project=environment.get("GOOGLE_CLOUD_PROJECT") or None,
-        database=environment.get("GUARDIAN_FIRESTORE_DATABASE") or None,
-        worker=environment.get("GUARDIAN_WORKER") or defaults.worker,
-        host=environment.get("GUARDIAN_HOST") or defaults.host,
-        port=_number(environment, "PORT", defaults.port, 1, 65_535),
-        threads=_number(environment, "GUARDIAN_THREADS", defaults.threads, 1, 1_000),
-        stop_s=_number(environment, "GUARDIAN_STOP_S", defaults.stop_s, 1, 600),
-        limits=GroupLimits(
-            most_records=_number(environment, "GUARDIAN_GROUP_RECORDS", limits.most_records, 1, 10_000),
-            most_wait_s=_number(environment, "GUARDIAN_GROUP_WAIT_MS", 5, 0, 10_000) / 1000,
-            most_waiting=_number(environment, "GUARDIAN_MOST_WAITING", limits.most_waiting, 1, 1_000_000),
-        ),
+        host=environment.get("GUARDIAN_HOST") or "0.0.0.0",  # noqa: S104
+        port=number_setting(environment, "PORT", 8080, 1, 65_535),
+        threads=number_setting(environment, "GUARDIAN_THREADS", 100, 1, 1_000),
     )
 
 
-def _store(environment: Mapping[str, str]) -> str | Path:
-    text = environment.get("GUARDIAN_STORE", "")
-    if text == FIRESTORE:
-        return FIRESTORE
-    path = text.removeprefix(_SQLITE)
-    if text.startswith(_SQLITE) and path:
-        return Path(path)
-    raise SettingsError(f"GUARDIAN_STORE: expected {FIRESTORE} or {_SQLITE}PATH, found {text!r}")
+def _part(environment: Mapping[str, str]) -> Part | None:
+    """None: every detector runs here, for a shape without functions."""
+    text = environment.get("GUARDIAN_PART") or "all"
+    if text == "all":
+        return None
+    if text == Part.CORRELATOR:
+        return Part.CORRELATOR
+    raise SettingsError(f"GUARDIAN_PART: expected all or {Part.CORRELATOR}, found {text!r}")
 
 
 def _oidc(environment: Mapping[str, str]) -> OidcSettings | None:
@@ -97,15 +73,6 @@ def _oidc(environment: Mapping[str, str]) -> OidcSettings | None:
         raise SettingsError(
             "GUARDIAN_OIDC_AUDIENCE and GUARDIAN_OIDC_EMAILS: both are needed, or GUARDIAN_OIDC=off"
         )
-    return OidcSettings(audience=audience, emails=emails, keys=_path(environment, "GUARDIAN_OIDC_KEYS"))
-
-
-def _path(environment: Mapping[str, str], name: str) -> Path | None:
-    return Path(environment[name]) if environment.get(name) else None
-
-
-def _number(environment: Mapping[str, str], name: str, default: int, least: int, most: int) -> int:
-    text = environment.get(name) or str(default)
-    if not (text.isascii() and text.isdigit() and len(text) < 10 and least <= int(text) <= most):
-        raise SettingsError(f"{name}: expected a number from {least} to {most}, found {text!r}")
-    return int(text)
+    return OidcSettings(
+        audience=audience, emails=emails, keys=path_setting(environment, "GUARDIAN_OIDC_KEYS")
+    )

@@ -20,6 +20,7 @@ from guardian.detectors.store.rapid_transactions import RapidTransactions, Rapid
 from guardian.detectors.store.read_errors import ReadErrors, ReadErrorsParams
 from guardian.detectors.store.scanner_avoidance import ScannerAvoidance
 from guardian.detectors.store.staffing_need import StaffingNeed, StaffingNeedParams
+from guardian.detectors.store.station_status import StationStatus, StationStatusParams
 from guardian.detectors.store.system_crash import SystemCrash, SystemCrashParams
 from guardian.detectors.store.weight_discrepancy import WeightDiscrepancy, WeightDiscrepancyParams
 from guardian.detectors.warehouse.after_hours_qr_manipulation import (
@@ -42,6 +43,7 @@ from guardian.detectors.warehouse.shelf_weight_mismatch import (
 )
 from guardian.detectors.warehouse.shipment_tracking import ShipmentTracking, ShipmentTrackingParams
 from guardian.detectors.warehouse.shipped_but_present import ShippedButPresent, ShippedButPresentParams
+from guardian.detectors.warehouse.stock_levels import StockLevels, StockLevelsParams
 from guardian.detectors.warehouse.threat_scores import ThreatScores, ThreatScoresParams
 from guardian.engine.detector import Detector
 from guardian.events.catalogue import Catalogue
@@ -146,6 +148,8 @@ REGISTRY: Mapping[str, Registered] = {
         _plain(GradualTheft, GradualTheftParams),
         _with_catalogue(ShelfWeightMismatch, ShelfWeightMismatchParams),
         _with_alert_types(ThreatScores, ThreatScoresParams),
+        _plain(StockLevels, StockLevelsParams),
+        _plain(StationStatus, StationStatusParams),
     )
 }
 """By id, in the order people meet them."""

@@ -14,12 +14,13 @@ from collections import defaultdict
 from collections.abc import Container, Sequence
 from datetime import UTC, datetime, tzinfo
 from graphlib import CycleError, TopologicalSorter
+from operator import attrgetter
 from typing import Any
 
 import msgspec
 
 from guardian.alerts.model import Alert
-from guardian.engine.context import Derived
+from guardian.engine.context import APPLIED, Derived, Place
 from guardian.engine.detector import Detector
 from guardian.engine.plan import Batch, Failure, Plan
 from guardian.engine.runner import DerivedStream, Runner, UnsoundError
@@ -36,12 +37,23 @@ SLICE = 2_048
 """Events that all detectors go through before the next: as many as stay in the processor's cache."""
 
 
+OUTSIDE = -1
+"""The stage of alerts that come from outside: before that of every detector."""
+
+_topic = attrgetter("topic")
+
+
 class StageOrderError(ValueError):
     """Detectors that feed each other in a circle, or two with the same id."""
 
 
 class Engine:
     """A fixed set of detectors, run over batches.
+
+    Among the events may be alerts that another engine has raised: events of the topic `fraud-alerts`, each
+    with an `Alert` as its value and an id that names this content of it. Detectors are given them as if one
+    of this engine had raised them there and then. Alerts of a detector of this engine are passed over, and
+    so are those of another site. None of them moves the watermark.
 
     The only thing it carries from batch to batch is the watermark, given out with every plan and taken
     back by `restore`; everything else lives in the states.
@@ -58,6 +70,7 @@ class Engine:
     ) -> None:
         """zone: the site's; narratives and evidence tell times in it. slice_events: see `SLICE`."""
         self.watermark = Watermark(lateness_ms)
+        self._site = site
         self._zone = zone
         self._slice_events = slice_events
         self._runners = [
@@ -66,6 +79,7 @@ class Engine:
         self._wanted_alerts = frozenset(
             type_ for detector in detectors for given in detector.inputs for type_ in given.types
         )
+        self._foreign_alerts = foreign_alerts(detectors)
 
     @property
     def detectors(self) -> list[Detector[Any]]:
@@ -80,10 +94,11 @@ class Engine:
 
     def process(self, batch: Batch, states: StateView) -> Plan:
         """Decides on everything in `batch`, and on every deadline its events make pass."""
-        marks, late = self.watermark.observe(batch.events)
+        marks, late = self._observe(batch.events)
         plan = self._run(batch.events, marks, self.watermark.value, states)
         plan.rejected = batch.rejected
         plan.positions = batch.positions
+        plan.arrived = batch.arrived
         if late:
             plan.counters["late"] += late
         if batch.rejected:
@@ -98,6 +113,24 @@ class Engine:
     def finish(self, states: StateView) -> Plan:
         """Lets every deadline pass: there is no more input. The watermark itself stays where it was."""
         return self._run([], [], END_OF_INPUT, states)
+
+    def _observe(self, events: Sequence[Event]) -> tuple[list[int], int]:
+        """Moves the watermark; what it is after each event, and how many were late.
+
+        An alert from outside tells of what may be long ago, and is as late as the way it has come: it neither
+        moves the watermark nor counts as late.
+        """
+        if FRAUD_ALERTS not in map(_topic, events):
+            return self.watermark.observe(events)
+        mark = self.watermark.value
+        moved, late = self.watermark.observe([event for event in events if event.topic != FRAUD_ALERTS])
+        following = iter(moved)
+        marks = []
+        for event in events:
+            if event.topic != FRAUD_ALERTS:
+                mark = next(following)
+            marks.append(mark)
+        return marks, late
 
     def _run(self, events: Sequence[Event], marks: list[int], until: int, states: StateView) -> Plan:
         due: dict[str, list[str]] = {}
@@ -152,6 +185,10 @@ class Engine:
         for topic, of_topic in by_topic.items():
             plan.counters[f"events.{topic}"] += len(of_topic)
         derived: dict[DerivedStream, list[Derived]] = defaultdict(list)
+        for index, event in by_topic.pop(FRAUD_ALERTS, ()):
+            alert = event.value
+            if alert.type in self._foreign_alerts and alert.site == self._site:
+                derived[FRAUD_ALERTS, alert.type].append((Place(index, APPLIED, 0, OUTSIDE, ""), event))
         for runner in self._runners:
             outcome = runner.run(by_topic, derived, marks, until, plan)
             if outcome is None:
@@ -181,6 +218,12 @@ class Engine:
     def _clock_time(self, time: int) -> str:
         """A time as people say it: without the zone, which is the site's, and to the second."""
         return f"{datetime.fromtimestamp(time // 1000, self._zone):%Y-%m-%d %H:%M:%S}"
+
+
+def foreign_alerts(detectors: Sequence[Detector[Any]]) -> frozenset[str]:
+    """The types of alerts that some of the detectors consume and none of them raises."""
+    wanted = {type_ for detector in detectors for given in detector.inputs for type_ in given.types}
+    return frozenset(wanted - {detector.about.id for detector in detectors})
 
 
 def in_stages(detectors: Sequence[Detector[Any]]) -> list[Detector[Any]]:

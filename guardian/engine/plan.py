@@ -13,11 +13,16 @@ from guardian.events.model import Event, Rejected
 
 class Batch(msgspec.Struct):
     """Whatever is waiting: decoded events in order of arrival, records that did not decode, and where
-    each input stands once they are done (source name → position, opaque to the engine)."""
+    each input stands once they are done (source name → position, opaque to the engine).
+
+    arrived: by source, the numbers of the records in it, for inputs without a position because many workers
+    share them and nobody gets all.
+    """
 
     events: list[Event]
     rejected: list[Rejected] = msgspec.field(default_factory=list)
     positions: dict[str, bytes] = msgspec.field(default_factory=dict)
+    arrived: dict[str, list[int]] = msgspec.field(default_factory=dict)
 
 
 class StateWrite(msgspec.Struct):
@@ -60,6 +65,7 @@ class Plan(msgspec.Struct):
     alerts: the latest state of every alert the batch touched, by alert id.
     counters: increments, by dotted name ("events.pos-transactions", "late", "alerts.LONG_QUEUE", …).
     watermark: the engine's clock after the batch, encoded; given back to the engine on restart.
+    arrived: the batch's. Stores that many write to keep account of it.
     """
 
     states: list[StateWrite] = msgspec.field(default_factory=list)
@@ -69,5 +75,6 @@ class Plan(msgspec.Struct):
     rejected: list[Rejected] = msgspec.field(default_factory=list)
     failures: list[Failure] = msgspec.field(default_factory=list)
     positions: dict[str, bytes] = msgspec.field(default_factory=dict)
+    arrived: dict[str, list[int]] = msgspec.field(default_factory=dict)
     counters: Counter[str] = msgspec.field(default_factory=Counter)
     watermark: bytes = b""

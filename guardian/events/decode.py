@@ -18,11 +18,12 @@ from typing import Annotated, Any, Final
 
 import msgspec
 
+from guardian.alerts.incoming import alert_event
 from guardian.events.faults import Fault, Unparsed, fault_in, fault_of
 from guardian.events.leniency import Mend, mender
 from guardian.events.model import Event, Rejected
 from guardian.events.times import EARLIEST_MS, MINUTE_CHARS, SECOND_CHARS, SECONDS, TimeError, TimeParser
-from guardian.events.topics import OUTPUT_TOPICS, TOPICS, topic_for_dataset
+from guardian.events.topics import FRAUD_ALERTS, OUTPUT_TOPICS, TOPICS, topic_for_dataset
 from guardian.events.wording import OddNumber, found
 
 MAX_RECORD_BYTES: Final = 1 << 20
@@ -108,12 +109,14 @@ class Decoder:
     def decode_value(
         self, topic: str, raw: bytes, source: str, position: int, fallback_id: str | None = None
     ) -> Event | Rejected:
-        """One bare value of `topic`.
+        """One bare value of `topic`, or an alert document: only this way do alerts of other parts come in.
 
         fallback_id: identity where the value has no `event_id`, such as "topic/partition/offset".
         """
         reader = self._readers.get(topic)
         if reader is None:
+            if topic == FRAUD_ALERTS:
+                return alert_event(raw, self._times, source, position, fallback_id)
             return _unknown_topic(topic, "topic", source, position, raw)
         return self._value(reader, raw, source, position, fallback_id)
 

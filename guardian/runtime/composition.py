@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 import structlog
 
+from guardian.detectors.parts import PARTS, Part
 from guardian.detectors.registry import Site, build
 from guardian.engine.engine import Engine
 from guardian.events.catalogue import Catalogue, CatalogueError
@@ -83,14 +84,17 @@ def site_hours(settings: Settings) -> Hours:
         raise SettingsError(f"hours: {error}") from error
 
 
-def build_engine(settings: Settings, catalogue: Catalogue, codes: Verifier | None = None) -> Engine:
-    """An engine with all detectors, set up for the site. Raises SettingsError.
+def build_engine(
+    settings: Settings, catalogue: Catalogue, codes: Verifier | None = None, part: Part | None = None
+) -> Engine:
+    """An engine set up for the site, with the detectors of a part, or with all of them. Raises SettingsError.
 
-    codes: verifies product codes, see `site_codes`; without it only what needs no key is judged.
+    codes: verifies product codes, see `site_codes`; without it only what needs no key is judged. Settings of
+    detectors of other parts are checked too.
     """
     site = Site(catalogue, settings.lateness_ms, site_hours(settings), codes)
     try:
-        detectors = build(site, settings.detectors)
+        detectors = build(site, settings.detectors, only=None if part is None else PARTS[part])
     except (msgspec.ValidationError, KeyError, ValueError) as error:
         raise SettingsError(f"detectors: {error}") from error
     return Engine(detectors, site=settings.site, lateness_ms=settings.lateness_ms, zone=site_zone(settings))

@@ -17,6 +17,7 @@ import structlog
 
 from guardian.engine.plan import Batch, Plan
 from guardian.events.model import Event, Rejected
+from guardian.events.topics import FRAUD_ALERTS
 from guardian.runtime.service import TICK_S
 from guardian.runtime.worker import Worker
 
@@ -224,6 +225,7 @@ class Grouping:
             [event for request in requests for event in request.events],
             [record for request in requests for record in request.rejected],
         )
+        batch.arrived = _numbered([*batch.events, *batch.rejected])
         self._do(lambda: self._worker.process(batch), batch, [request.answer for request in requests])
 
     def _tick(self, asked: list[Future[None]]) -> None:
@@ -261,7 +263,8 @@ class Grouping:
             )
         finally:
             now = self._clock()
-            self._hear(batch is not None, now, failed=error is not None)
+            if error is not None or _of_streams(batch):
+                self._hear(batch is not None, now, failed=error is not None)
             _answer(answers, error)
         try:
             requests = len(answers) if batch is not None else 0
@@ -276,8 +279,6 @@ class Grouping:
         store is away, and with it everything that was sent meanwhile; a batch that fails while ticks succeed
         may be at fault itself, so only the first in a row counts.
         """
-        if not failed and not events:
-            return
         if not failed:
             self._failing_since = None
         elif self._failing_since is None or not events:
@@ -293,6 +294,24 @@ class Grouping:
             waiting, self._waiting, self._records = self._waiting, deque(), 0
             ticks = self._take_ticks()
         _answer([*(request.answer for request in waiting), *ticks], NotCommittedError("stopped"))
+
+
+def _of_streams(batch: Batch | None) -> bool:
+    """Whether something of the streams is in it, and not only alerts that another part, or this one, has
+    told: they come while the streams are silent, too."""
+    if batch is None:
+        return False
+    records: list[Event | Rejected] = [*batch.events, *batch.rejected]
+    return any(record.topic != FRAUD_ALERTS for record in records)
+
+
+def _numbered(records: Sequence[Event | Rejected]) -> dict[str, list[int]]:
+    """By partition ("topic/3"), the offsets of those records that come from one."""
+    arrived: dict[str, list[int]] = {}
+    for record in records:
+        if record.source.rpartition("/")[2].isdecimal():
+            arrived.setdefault(record.source, []).append(record.position)
+    return arrived
 
 
 def _answer(answers: Sequence[Future[None]], error: NotCommittedError | None) -> None:

@@ -161,7 +161,8 @@ def test_what_is_published_ends_as_the_same_alerts_in_firestore(
 ) -> None:
     site = f"correlator-{uuid.uuid4().hex[:8]}"
     recorded = day(minutes.folder, f'site = "{site}"\n{SITE}')
-    with running(tmp_path, {**recorded.environment, "GUARDIAN_STORE": "firestore"}) as correlator:
+    environment = {**recorded.environment, "GUARDIAN_STORE": "firestore", "GUARDIAN_RELAY": "off"}
+    with running(tmp_path, environment) as correlator:
         publish_day(recorded, correlator, pubsub)
         assert correlator.stop() == 0
     store: StateStore = FirestoreStore(Client(), site, worker="correlator")
@@ -287,15 +288,22 @@ def test_deadlines_pass_by_the_clock_when_nothing_comes(tmp_path: Path) -> None:
     }
     with running(tmp_path, environment) as correlator:
         now_ms = int(time.time() * 1000)
+        tag = {"epc": "3034257BF400B7800004CB2F1", "sku": "PRD_F_03", "location": "IN_SCAN_AREA"}
         for number in range(3):  # so many must agree on what time it is
-            reading = {"timestamp": now_ms + number, "station_id": "S1", "status": "Active", "data": {}}
+            data = tag if number == 2 else {}
+            reading = {"timestamp": now_ms + number, "station_id": "S1", "status": "Active", "data": data}
             body = wrapped(json.dumps(reading).encode(), f"m{number}", **{"kafka-topic": RFID})
             assert correlator.ask("POST", "/push", body)[0] == 204
-        # Nothing comes any more, and yet something is committed: the watermark.
-        until(lambda: correlator.metric('guardian_commit_seconds_count{outcome="committed"}') >= 5)
+        # Nothing comes any more, and yet the article was not paid for.
+        until(
+            lambda: (
+                correlator.metric('guardian_alerts_total{status="confirmed",type="SCANNER_AVOIDANCE"}') == 1
+            )
+        )
         assert correlator.ask("POST", "/tick")[0] == 204
         assert correlator.stop() == 0
     with closing(SqliteStore(tmp_path / "idle.db")) as store:
+        assert [stored.alert.type for stored in store.alerts()] == ["SCANNER_AVOIDANCE"]
         mark = msgspec.msgpack.decode(store.watermark(), type=Watermark)
     assert mark.value > mark.newest - mark.lateness_ms
 

@@ -48,8 +48,9 @@ from guardian.adapters.google.firestore_documents import (
     stored_alert,
 )
 from guardian.adapters.google.firestore_journal import FirestoreJournal
-from guardian.adapters.google.state_journal import Change, Entry, Held, JournalView, Place, in_pieces
+from guardian.adapters.google.state_journal import Change, Entry, Held, JournalView, in_pieces
 from guardian.alerts.model import Alert
+from guardian.engine.arrivals import Ranges
 from guardian.engine.plan import HistoryRow, Plan
 from guardian.events.model import Rejected
 from guardian.ports import Conflict, OutboxRow, StoredAlert, StoredState
@@ -116,6 +117,7 @@ class FirestoreStore:
         """Ids of alerts that exist."""
         self._arrival = 0
         self._mark = secrets.token_hex(8)
+        self._empty = Entry(0, 0, True, "", worker, [], {}, {}, b"")
         self._commits = 0
         self._lost = 0
         """Conflicts since the last commit that went through."""
@@ -167,16 +169,18 @@ class FirestoreStore:
         changes = [
             Change(w.detector, w.key, Held(w.data, w.version + 1, w.wake, w.expires)) for w in plan.states
         ]
-        place = Place(0, dict(plan.positions), plan.watermark)
+        first = Entry(
+            0, 0, True, "", self._worker, [], counters, dict(plan.positions), plan.watermark, plan.arrived
+        )
         with self._lock:
             try:
-                self._append(wants, units(plan, self._next_arrival()), changes, counters, place)
+                self._append(wants, units(plan, self._next_arrival()), changes, first)
             except Conflict:
                 self._lost += 1
                 if self._lost % LOSSES == 0:
                     # Whoever is faster each time does not know that we are here. An entry without changes
                     # clashes with nothing, and from then on they let us have our turn.
-                    self._append([], [], [], {}, Place(0, {}, b""))
+                    self._append([], [], [], self._empty)
                 raise
             self._lost = 0
 
@@ -205,7 +209,7 @@ class FirestoreStore:
                 held = {key: view.get(*key) for key in deleted}
                 wants = [(*key, state.version) for key, state in held.items() if state is not None]
                 try:
-                    self._append(wants, [], [Change(*key, None) for key in deleted], {}, Place(0, {}, b""))
+                    self._append(wants, [], [Change(*key, None) for key in deleted], self._empty)
                 except Conflict:
                     continue  # somebody has renewed one of them meanwhile
                 return len(expired), dropped
@@ -227,6 +231,12 @@ class FirestoreStore:
             others = (place for place in places.values() if place.watermark)
             place = places.get(self._worker) or max(others, key=lambda place: place.number, default=None)
         return b"" if place is None else place.watermark
+
+    def arrived(self) -> dict[str, Ranges]:
+        """By source, the numbers of all records that any worker of this part has committed, as ranges."""
+        with self._lock:
+            self._be_sure(0.0)
+            return dict(self._journal.view.arrived)
 
     def counters(self) -> dict[str, int]:
         """The sums of all counters ever committed, by any worker of this part."""
@@ -292,10 +302,12 @@ class FirestoreStore:
         wants: Sequence[tuple[str, str, int]],
         told: Sequence[Unit],
         changes: Sequence[Change],
-        counters: dict[str, int],
-        place: Place,
+        first: Entry,
     ) -> None:
-        """Commits. Raises Conflict, having written nothing, if a state is not of the version in `wants`."""
+        """Commits. Raises Conflict, having written nothing, if a state is not of the version in `wants`.
+
+        first: what the commit's first entry holds besides changes.
+        """
         self._be_sure()
         self._commits += 1
         name = f"{self._mark}-{self._commits}"
@@ -311,18 +323,15 @@ class FirestoreStore:
                 time.sleep(pause * 2 * random.random())  # noqa: S311 - whoever lost should not lose again
             self._journal.make_room(len(pieces))
             view = self._check(wants)
-            first = view.number + 1
+            group = view.number + 1
             entries = [
-                Entry(
-                    first + number,
-                    first,
-                    number == len(pieces) - 1,
-                    name,
-                    self._worker,
-                    piece,
-                    counters if number == 0 else {},
-                    place.positions if number == 0 else {},
-                    place.watermark if number == 0 else b"",
+                msgspec.structs.replace(
+                    first if number == 0 else self._empty,
+                    number=group + number,
+                    group=group,
+                    last=number == len(pieces) - 1,
+                    name=name,
+                    changes=piece,
                 )
                 for number, piece in enumerate(pieces)
             ]
@@ -331,7 +340,7 @@ class FirestoreStore:
                 if len(parts) > 1:
                     # Once the first part is written there is no way back, so find out now.
                     self._be_sure(0.0)
-                    if self._check(wants).number + 1 != first:
+                    if self._check(wants).number + 1 != group:
                         continue
                 for part in parts:
                     self._send(*part)

@@ -15,14 +15,14 @@ import base64
 import binascii
 import re
 from collections.abc import Mapping
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 import msgspec
 
 from guardian.events.decode import Decoder
 from guardian.events.faults import Unparsed, fault_of
 from guardian.events.model import Event, Rejected
-from guardian.events.topics import TOPICS
+from guardian.events.topics import FRAUD_ALERTS, TOPICS
 
 MAX_DATA_BYTES: Final = 10_000_000
 """What Pub/Sub takes in one message."""
@@ -78,15 +78,20 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
         if named:
             return named
         name = (self.subscription or "").rpartition("/")[2]
-        of_topics = [topic for topic in TOPICS if name == topic or name.startswith(f"{topic}-")]
+        of_topics = [
+            topic for topic in (*TOPICS, FRAUD_ALERTS) if name == topic or name.startswith(f"{topic}-")
+        ]
         return max(of_topics, key=len, default=name)
 
     @property
     def identity(self) -> str:
         """Who the event is if its value does not say: "topic/partition/offset", else the message's id.
 
-        A bridge that was stopped publishes again under a new message id; the place in Kafka stays.
+        Who was stopped publishes again under a new message id; the place in Kafka stays, and so does the row
+        of the outbox that an alert was published from.
         """
+        if self.stream == FRAUD_ALERTS:
+            return self.attributes.get("outbox-id") or self.message_id
         place = [self.attributes.get(name, "") for name in ("kafka-partition", "kafka-offset")]
         topic = self.attributes.get("kafka-topic")
         if topic and all(map(_NUMBER.fullmatch, place)):
@@ -148,6 +153,18 @@ def decode_push(headers: Mapping[str, str], body: bytes, topic: str | None = Non
     if "ce-id" not in given:
         raise PushError("ce-id", "required, but missing")
     return _unwrapped(given, body, given["ce-id"], topic)
+
+
+def message_in(source: str, data: Any) -> Message:
+    """The message in a CloudEvent of Pub/Sub that somebody else has read. Raises PushError.
+
+    source, data: of the CloudEvent.
+    """
+    try:
+        wrapped = msgspec.convert(data, _Wrapped)
+    except msgspec.ValidationError as error:
+        raise _not_understood(error, _Wrapped, "data.") from None
+    return _of_wrapped(wrapped, _topic_of(source), "data.")
 
 
 def _structured(body: bytes, topic: str | None) -> Message:
@@ -231,13 +248,15 @@ def _parsed(body: bytes, contract: type[_T], where: str) -> _T:
     try:
         return msgspec.json.decode(body, type=contract)
     except msgspec.ValidationError as error:
-        fault = fault_of(error, Unparsed, contract)  # type: ignore[arg-type]
-        field = where + (fault.field or "")
-        raise PushError(
-            field.rstrip(".") or "body", fault.reason.partition(": ")[2] or fault.reason
-        ) from None
+        raise _not_understood(error, contract, where) from None
     except (ValueError, RecursionError):
         raise PushError(where.rstrip(".") or "body", "not valid JSON") from None
+
+
+def _not_understood(error: msgspec.ValidationError, contract: type[Any], where: str) -> PushError:
+    fault = fault_of(error, Unparsed, contract)
+    field = where + (fault.field or "")
+    return PushError(field.rstrip(".") or "body", fault.reason.partition(": ")[2] or fault.reason)
 
 
 def _from_base64(text: str, field: str) -> bytes:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import msgspec
 
+from guardian.engine.arrivals import Ranges, joined
 from guardian.engine.plan import StateRef
 from guardian.engine.state import NEVER
 
@@ -52,6 +53,7 @@ class Entry(msgspec.Struct, frozen=True, array_like=True):
     counters: dict[str, int]
     positions: dict[str, bytes]
     watermark: bytes
+    arrived: dict[str, list[int]] = {}
 
 
 class Place(msgspec.Struct, frozen=True, array_like=True):
@@ -67,6 +69,7 @@ class Rest(msgspec.Struct, frozen=True, array_like=True):
 
     counters: dict[str, int]
     places: dict[str, Place]
+    arrived: dict[str, Ranges] = {}
 
 
 class Snapshot(msgspec.Struct, frozen=True):
@@ -84,6 +87,8 @@ class JournalView:
         self.number = 0
         self.counters: Counter[str] = Counter()
         self.places: dict[str, Place] = {}
+        self.arrived: dict[str, Ranges] = {}
+        """By source, the numbers of the records that have arrived."""
         self._states: defaultdict[str, dict[str, Held]] = defaultdict(dict)
         self._unfinished: list[Entry] = []
         """Pieces of a commit whose last piece has not come."""
@@ -92,6 +97,7 @@ class JournalView:
             self.number = snapshot.number
             self.counters.update(snapshot.rest.counters)
             self.places.update(snapshot.rest.places)
+            self.arrived.update(snapshot.rest.arrived)
             for detector, states in snapshot.states.items():
                 for key, held in states.items():
                     self._change(detector, key, held)
@@ -111,6 +117,7 @@ class JournalView:
             return  # the rest of a commit whose beginning did not get in
         for piece in pieces:
             self.counters.update(piece.counters)
+            self.arrived = joined(self.arrived, piece.arrived)
             for change in piece.changes:
                 self._change(change.detector, change.key, change.held)
             if piece.positions or piece.watermark:
@@ -164,7 +171,7 @@ class JournalView:
             if place.positions or place.number >= oldest_place
         }
         states = {detector: dict(states) for detector, states in self._states.items() if states}
-        return Snapshot(begun, states, Rest(dict(self.counters), places))
+        return Snapshot(begun, states, Rest(dict(self.counters), places, dict(self.arrived)))
 
     def _change(self, detector: str, key: str, held: Held | None) -> None:
         if held is None:
@@ -240,7 +247,8 @@ def size_of(change: Change) -> int:
 
 def entry_size(entry: Entry) -> int:
     """How many bytes an entry takes, about."""
-    return 1_000 + sum(map(size_of, entry.changes)) + sum(map(len, entry.positions.values()))
+    arrived = sum(map(len, entry.arrived.values()))
+    return 1_000 + sum(map(size_of, entry.changes)) + sum(map(len, entry.positions.values())) + 9 * arrived
 
 
 def in_pieces(changes: Iterable[Change], most_bytes: int) -> list[list[Change]]:

@@ -41,12 +41,18 @@ class SessionState(KeyState):
     """The session that is open. scans: articles scanned lately; several of one at one instant count once,
     because a cashier may key in a number. fast: the episode of fast scans: anchor, first, last, most scans
     in a window, when detected. waiting: sales after a silence that may not have been one.
+    early: alerts that no session was open for, and their times: one of another part may be told before the
+        sale it is about.
     """
 
     session: CheckoutSession | None = None
     scans: DistinctCounter = msgspec.field(default_factory=DistinctCounter)
     fast: tuple[int, int, int, int, int] | None = None
     waiting: list[tuple[int, Sale]] = msgspec.field(default_factory=list)
+    early: dict[str, int] = msgspec.field(default_factory=dict)
+
+
+EARLY_CAP = 20
 
 
 class RapidTransactions(Detector[SessionState]):
@@ -111,6 +117,8 @@ class RapidTransactions(Detector[SessionState]):
                 ended_at=time,
             )
         session.add(time, sale)
+        if state.early:
+            self._note_early(state.early, session)
         state.wake = session.ended_at + self.quiet_ms + 1  # later with every sale: one wake-up a session
         state.scans.add(f"{sale.sku}@{time}", time, self.window_ms, self.lateness_ms, cap=100)
         if len(state.scans.latest) >= self.params.min_scans:
@@ -156,6 +164,15 @@ class RapidTransactions(Detector[SessionState]):
     def _on_alert(self, state: SessionState, event: Event, ctx: Context) -> None:
         if state.session is not None:
             state.session.note(event.value.alert_id)
+        elif len(state.early) < EARLY_CAP:
+            state.early[event.value.alert_id] = event.time
+
+    def _note_early(self, early: dict[str, int], session: CheckoutSession) -> None:
+        """Notes the alerts that were waiting for this session."""
+        for alert_id, time in list(early.items()):
+            if session.started_at - self.quiet_ms <= time <= session.ended_at + self.quiet_ms:
+                session.note(alert_id)
+                del early[alert_id]
 
     def on_wake(self, state: SessionState, at: int, ctx: Context) -> None:
         session = state.session

@@ -67,13 +67,19 @@ class StaffingNeed(EpisodicDetector[StaffingState]):
     def _on_alert(self, state: StaffingState, event: Event, ctx: Context) -> None:
         alert: Alert = event.value
         station = alert.evidence["station_id"]
-        state.recent[alert.alert_id] = (alert.type, station, alert.started_at, alert.ended_at)
+        # Of an alert of another part, contents may come in any order, and some of them not at all.
+        known = state.recent.get(alert.alert_id)
+        start, end = alert.started_at, alert.ended_at
+        if known is not None:
+            start, end = min(start, known[2]), max(end, known[3])
+        now_known = state.recent[alert.alert_id] = (alert.type, station, start, end)
         if not alert.evidence["ongoing"]:
             for old in [
                 name for name, was in state.recent.items() if alert.ended_at - was[3] > self.quiet_ms
             ]:
                 del state.recent[old]
-            return
+            if known == now_known:
+                return
         # What goes on at once is a matter of when it was, not of which news came first.
         at_once = [
             (kind, at)

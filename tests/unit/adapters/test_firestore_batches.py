@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import msgspec
+import pytest
 from hypothesis import given, strategies as st
 
-from guardian.adapters.google.firestore_batches import Kind, Unit, Write, batches, groups
+from guardian.adapters.google import firestore_batches
+from guardian.adapters.google.firestore_batches import Kind, Unit, Write, batches, units
 from guardian.adapters.google.firestore_documents import digest, document_id, rejected_fields, size_of
+from guardian.adapters.google.state_journal import Change, Entry, Held, entry_size
 from guardian.alerts.model import Alert, DetectorRef, Severity, Status, Subject
-from guardian.engine.plan import HistoryRow, Plan, StateWrite
+from guardian.engine.plan import Failure, HistoryRow, Plan, StateWrite
 from guardian.events.model import Rejected
 
 
@@ -17,29 +19,36 @@ def unit(size: int, count: int = 1) -> Unit:
 
 
 UNITS = st.builds(unit, st.integers(0, 5_000), st.integers(1, 2))
+ENTRIES = st.builds(
+    lambda size: Entry(1, 1, True, "c", "w", [Change("d", "k", Held(b"x" * size, 1, 1, 1))], {}, {}, b""),
+    st.integers(0, 5_000),
+)
 MOST_WRITES, MOST_BYTES = 5, 15_000
 
 
-@given(st.lists(st.lists(UNITS, min_size=1, max_size=9), max_size=6))
-def test_batches_keep_order_units_and_limits(given_groups: list[list[Unit]]) -> None:
-    made = batches(given_groups, most_writes=MOST_WRITES, most_bytes=MOST_BYTES)
-    written = [write for batch in made for write in batch]
-    wanted = [write for group in given_groups for unit in group for write in unit]
-    assert list(map(id, written)) == list(map(id, wanted))
-    batch_of = {id(write): number for number, batch in enumerate(made) for write in batch}
-    for batch in made:
-        assert 0 < len(batch) <= MOST_WRITES
-        assert sum(write.size for write in batch) <= MOST_BYTES
-    for group in given_groups:
-        for unit in group:
-            assert len({batch_of[id(write)] for write in unit}) == 1
-        together = [write for unit in group for write in unit]
-        if len(together) <= MOST_WRITES and sum(write.size for write in together) <= MOST_BYTES:
-            assert len({batch_of[id(write)] for write in together}) == 1
-    # Each batch but the last is followed by something that did not fit into it as well.
-    total = sum(write.size for write in wanted)
-    if len(wanted) <= MOST_WRITES and total <= MOST_BYTES:
-        assert len(made) <= 1
+@given(st.lists(UNITS, max_size=20), st.lists(ENTRIES, min_size=1, max_size=6))
+def test_batches_keep_order_units_and_limits_and_the_journal_last(
+    told: list[Unit], entries: list[Entry]
+) -> None:
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(firestore_batches, "MOST_WRITES", MOST_WRITES)
+        patched.setattr(firestore_batches, "MOST_BYTES", MOST_BYTES)
+        made = batches(told, entries)
+    written = [write for writes, _ in made for write in writes]
+    assert list(map(id, written)) == [id(write) for unit in told for write in unit]
+    assert [id(entry) for _, pieces in made for entry in pieces] == list(map(id, entries))
+    batch_of = {id(write): number for number, (writes, _) in enumerate(made) for write in writes}
+    for unit in told:
+        assert len({batch_of[id(write)] for write in unit}) == 1
+    for writes, pieces in made:
+        assert 0 < len(writes) + len(pieces) <= MOST_WRITES
+        assert sum(write.size for write in writes) + sum(map(entry_size, pieces)) <= MOST_BYTES
+    # What the journal says holds from its last entry on, so nothing but more of it may come after.
+    first = next(number for number, (_, pieces) in enumerate(made) if pieces)
+    assert all(not writes for writes, _ in made[first + 1 :])
+    if len(written) + len(entries) <= MOST_WRITES:
+        if sum(write.size for write in written) + sum(map(entry_size, entries)) <= MOST_BYTES:
+            assert len(made) == 1
 
 
 def alert(name: str, detector: str) -> Alert:
@@ -59,40 +68,24 @@ def alert(name: str, detector: str) -> Alert:
     )
 
 
-def test_alerts_come_before_the_states_they_come_from_and_consumers_before_emitters() -> None:
+def test_what_is_told_besides_the_journal_and_in_which_order() -> None:
     plan = Plan(
-        states=[
-            StateWrite(detector, key, b"", 1, 1, 0) for detector in ("emits", "consumes") for key in "ab"
-        ],
-        unchanged=[("consumes", "c", 3), ("looks", "d", 0)],
-        alerts={name: alert(name, name[1:]) for name in ("1emits", "2consumes", "3silent")},
+        states=[StateWrite("d", "k", b"", 1, 1, 0)],
+        alerts={name: alert(name, "d") for name in ("a1", "a2")},
         history=[HistoryRow("session", "s", 1, {})],
         rejected=[Rejected(None, None, "no", "feed", 1, b"")],
+        failures=[Failure("d", "k", "e", "boom")],
     )
-    encoded = {name: msgspec.json.encode(one) for name, one in plan.alerts.items()}
-    found = [
-        [(write.kind.name, write.collection, write.fields.get("alert_id") or write.key) for write in unit]
-        for group in groups(plan, "now", encoded)
-        for unit in group
+    told = units(plan, "now")
+    assert [[write.collection for write in unit] for unit in told] == [
+        ["history"],
+        ["alerts", "outbox"],
+        ["alerts", "outbox"],
+        ["quarantine"],
+        ["failures"],
     ]
-    none = ("", "")
-
-    def raised(name: str) -> list[tuple[str, str, object]]:
-        return [("ALERT", "alerts", name), ("PUT", "outbox", none)]
-
-    assert found == [
-        [("PUT", "history", none)],
-        raised("3silent"),
-        [("SAME", "states", ("looks", "d"))],
-        raised("2consumes"),
-        [("SAME", "states", ("consumes", "c"))],
-        [("STATE", "states", ("consumes", "a"))],
-        [("STATE", "states", ("consumes", "b"))],
-        raised("1emits"),
-        [("STATE", "states", ("emits", "a"))],
-        [("STATE", "states", ("emits", "b"))],
-        [("PUT", "quarantine", none)],
-    ]
+    assert [unit[0].fields.get("alert_id") for unit in told[1:3]] == ["a1", "a2"]
+    assert {write.kind for unit in told for write in unit if write.collection == "alerts"} == {Kind.ALERT}
 
 
 TEXTS = st.text(st.characters(), max_size=30)  # lone surrogates included

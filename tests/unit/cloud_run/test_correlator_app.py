@@ -15,14 +15,16 @@ from hypothesis import given, strategies as st
 
 from cloud_run.correlator.app import Parts, create_app
 from cloud_run.correlator.metrics import Metrics
-from cloud_run.correlator.settings import FIRESTORE, CorrelatorSettings, correlator_settings
+from cloud_run.correlator.settings import CorrelatorSettings, correlator_settings
 from guardian.adapters.embedded.sqlite_store import MEMORY, SqliteStore
 from guardian.adapters.google.oidc import FixedKeys, GoogleKeys, TokenVerifier
+from guardian.detectors.parts import Part
 from guardian.engine.plan import Plan
 from guardian.events.catalogue import Catalogue
 from guardian.events.topics import QUEUE
 from guardian.runtime.composition import build_engine, decoder_now
 from guardian.runtime.grouping import Grouping, GroupLimits
+from guardian.runtime.part import FIRESTORE, PartSettings
 from guardian.runtime.settings import Settings, SettingsError
 from guardian.runtime.worker import Worker
 from tests.unit.adapters.test_oidc import AUDIENCE, CALLER, PUBLIC, token
@@ -59,7 +61,7 @@ class Scene:
 
     def __init__(self, *, verifier: TokenVerifier | None = None, answer_s: float = PATIENCE_S) -> None:
         site = Settings(lateness_s=1.0)
-        decoder, times = decoder_now(site)
+        decoder, _ = decoder_now(site)
         self.store = Store(MEMORY)
         self.metrics = Metrics()
         self.grouping = Grouping(
@@ -68,13 +70,13 @@ class Scene:
             idle_after_s=3_600.0,
             on_done=self.metrics.done,
         )
-        self.metrics.watch(self.grouping)
+        self.relay = None
+        self.metrics.watch(self)
         self.app = create_app(
             Parts(
                 grouping=self.grouping,
                 store=self.store,
-                decoder=decoder,
-                times=times,
+                record=lambda message: message.event(decoder),
                 metrics=self.metrics,
                 verifier=verifier,
                 answer_s=answer_s,
@@ -263,7 +265,8 @@ OFF = {"GUARDIAN_STORE": "sqlite:/x/y.db", "GUARDIAN_OIDC": "off"}
 
 
 def test_settings() -> None:
-    assert correlator_settings(OFF) == CorrelatorSettings(store=Path("/x/y.db"), oidc=None)
+    part = PartSettings(part=None, store=Path("/x/y.db"), worker="correlator")
+    assert correlator_settings(OFF) == CorrelatorSettings(part=part, oidc=None)
     chosen = correlator_settings(
         {
             "GUARDIAN_STORE": "firestore",
@@ -271,12 +274,13 @@ def test_settings() -> None:
             "GUARDIAN_OIDC_EMAILS": " b@c , d@e,",
             "PORT": "9000",
             "GUARDIAN_GROUP_WAIT_MS": "20",
+            "GUARDIAN_PART": "correlator",
         }
     )
-    assert chosen.store == FIRESTORE
+    assert (chosen.part.store, chosen.part.relay, chosen.part.part) == (FIRESTORE, True, Part.CORRELATOR)
     assert chosen.oidc is not None
     assert chosen.oidc.emails == ("b@c", "d@e")
-    assert (chosen.port, chosen.limits.most_wait_s) == (9000, 0.02)
+    assert (chosen.port, chosen.part.limits.most_wait_s) == (9000, 0.02)
 
 
 @pytest.mark.parametrize(
@@ -293,6 +297,8 @@ def test_settings() -> None:
             "GUARDIAN_OIDC_EMAILS",
         ),
         ({"GUARDIAN_OIDC_AUDIENCE": "a"}, "GUARDIAN_OIDC"),
+        ({"GUARDIAN_PART": "event_checks"}, "GUARDIAN_PART"),
+        ({"GUARDIAN_RELAY": "on"}, "GUARDIAN_RELAY"),
         ({"PORT": "0"}, "PORT"),
         ({"PORT": "x"}, "PORT"),
         ({"GUARDIAN_THREADS": "-1"}, "GUARDIAN_THREADS"),

@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory
 from threading import Barrier, Event as Flag, Thread
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given, settings, strategies as st
 
@@ -18,6 +19,7 @@ from guardian.engine.detector import Detector
 from guardian.engine.engine import Engine
 from guardian.engine.plan import Batch, Plan
 from guardian.events.model import Event, Rejected
+from guardian.events.topics import FRAUD_ALERTS
 from guardian.runtime.grouping import (
     BusyError,
     Done,
@@ -27,6 +29,7 @@ from guardian.runtime.grouping import (
     StoppedError,
 )
 from guardian.runtime.worker import Worker
+from tests.unit.engine.test_alerts_from_outside import told
 from tests.unit.engine.toys import BASE, LATENESS, Recorder, note, started
 from tests.unit.runtime.memory_store import Trouble
 from tests.unit.runtime.test_worker import Summing, amount, sums
@@ -347,6 +350,23 @@ def test_deadlines_pass_by_the_clock_once_the_streams_are_silent() -> None:
         assert scene.grouping.watermark == BASE - LATENESS + 10_000
 
 
+def test_alerts_that_are_told_do_not_end_the_silence() -> None:
+    """Those of this part come back as well, and deadlines are what raises them."""
+    scene = Scene(detector=lambda: Recorder("R"))
+    with running(scene.grouping):
+        scene.grouping.submit([*started(), note(1, "k", wake=15_000)]).result(PATIENCE_S)
+        scene.clock.now += 9.0
+        rejected = Rejected(FRAUD_ALERTS, None, "no alert", "fraud-alerts", 0, b"")
+        scene.grouping.submit([told(1)], [rejected]).result(PATIENCE_S)
+        scene.clock.now += 5.0
+        scene.grouping.ask_tick().result(PATIENCE_S)
+        assert not scene.done[-1].plan.alerts
+        scene.grouping.submit([told(2)]).result(PATIENCE_S)
+        scene.clock.now += 2.0
+        scene.grouping.ask_tick().result(PATIENCE_S)
+    assert scene.done[-1].plan.alerts
+
+
 def test_a_request_ends_the_silence() -> None:
     scene = waits_50_ms()
     with running(scene.grouping):
@@ -579,3 +599,21 @@ def test_two_workers_on_one_file_decide_on_what_the_other_has_written(
         finally:
             for store in stores:
                 store.close()
+
+
+def test_a_batch_says_which_records_of_which_partition_are_in_it() -> None:
+    scene = Scene(LONG)
+
+    def record(source: str, position: int) -> Event:
+        return msgspec.structs.replace(amount(position, "a"), source=source, position=position)
+
+    rejected = Rejected("notes", None, "not JSON", "notes/0", 7, b"?")
+    with running(scene.grouping):
+        answers = [
+            scene.grouping.submit([record("notes/0", 5), record("notes/1", 5)]),
+            scene.grouping.submit([record("notes/0", 6), record("fraud-alerts", 3)], [rejected]),
+        ]
+    assert all(answer.result(PATIENCE_S) is None for answer in answers)
+    (done,) = (done for done in scene.done if done.requests)
+    assert done.plan is not None
+    assert done.plan.arrived == {"notes/0": [5, 6, 7], "notes/1": [5]}

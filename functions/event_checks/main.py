@@ -1,0 +1,20 @@
+"""Checkout topics and `ticks` → alerts that need one event, or a run of them. Settings: docs/functions.md."""
+
+from __future__ import annotations
+
+import os
+
+import functions_framework
+from cloudevents.http import CloudEvent
+
+from guardian.detectors.parts import Part
+from guardian.runtime.part import PartFunction, log_as_json
+
+log_as_json()
+_function = PartFunction(Part.EVENT_CHECKS, os.environ)
+
+
+@functions_framework.cloud_event
+def check(event: CloudEvent) -> None:
+    """Takes one message. Raises NotTakenError: it comes again."""
+    _function.take(event["source"], event.get_data())

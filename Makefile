@@ -10,7 +10,7 @@ UV_VERSION := 0.13.8
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format bench lock clean
+.PHONY: help setup demo stack test lint format bench lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
@@ -28,6 +28,9 @@ $(STAMP): requirements.txt requirements-dev.txt pyproject.toml
 
 demo: setup ## simulate a live warehouse and store with attacks in them, and serve the dashboard
 	$(BIN)/guardian demo
+
+stack: setup ## the whole cloud shape on this machine: Kafka, emulators, every part (docs/stack.md)
+	$(BIN)/python -m stack $(ARGS)
 
 test: setup ## run every test
 	$(BIN)/python -m pytest -n auto $(ARGS)
@@ -50,7 +53,7 @@ bench: setup ## measure throughput and memory
 lock: setup ## pin the requirements again, with hashes
 	@$(BIN)/uv --version 2>/dev/null | grep -qF "uv $(UV_VERSION)" || $(PIP_INSTALL) uv==$(UV_VERSION)
 	$(BIN)/uv $(LOCK) --output-file requirements.txt $(ARGS) pyproject.toml
-	$(BIN)/uv $(LOCK) --output-file requirements-dev.txt --constraints requirements.txt --extra dev --extra labels --extra google --extra kafka $(ARGS) pyproject.toml
+	$(BIN)/uv $(LOCK) --output-file requirements-dev.txt --constraints requirements.txt --extra dev --extra labels --extra api --extra google --extra kafka $(ARGS) pyproject.toml
 
 LOCK := pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-header --no-emit-index-url --no-emit-find-links

@@ -12,18 +12,17 @@ import contextlib
 import fcntl
 import os
 import shutil
-import signal
-import socket
 import subprocess
-import threading
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
-from confluent_kafka import KafkaException, TopicPartition
+from confluent_kafka import KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
 from confluent_kafka.cimpl import NewTopic
+
+from stack.ports import free_ports
 
 ROOT: Final = Path(__file__).parents[2]
 POM: Final = Path(__file__).with_name("pom.xml")
@@ -89,8 +88,8 @@ class Broker:
         self._ports = port, controller_port
         self._process: subprocess.Popen[bytes] | None = None
 
-    def start(self) -> None:
-        """Formats the folder if it is new, starts, and waits until the broker answers. Raises BrokerError."""
+    def prepare(self) -> list[str]:
+        """Formats the folder if it is new; the command that runs the broker. Raises BrokerError."""
         path = classpath()
         self._folder.mkdir(parents=True, exist_ok=True)
         data, properties = self._folder / "data", self._folder / "server.properties"
@@ -101,9 +100,14 @@ class Broker:
             tool = [*java, "kafka.tools.StorageTool"]
             cluster = _run([*tool, "random-uuid"], START_TIMEOUT_S).split()[-1]
             _run([*tool, "format", "--standalone", "-t", cluster, "-c", str(properties)], START_TIMEOUT_S)
+        return [*java, "kafka.Kafka", str(properties)]
+
+    def start(self) -> None:
+        """Starts, and waits until the broker answers. Raises BrokerError."""
+        command = self.prepare()
         with (self._folder / "broker.log").open("ab") as log:
             self._process = subprocess.Popen(  # noqa: S603
-                [*java, "kafka.Kafka", str(properties)],
+                command,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -116,11 +120,7 @@ class Broker:
 
     def create_topics(self, topics: Iterable[NewTopic]) -> None:
         """Creates topics and waits until they are there. Raises KafkaException."""
-        admin = self._admin()  # its futures fail once it is gone
-        futures = admin.create_topics(list(topics), operation_timeout=START_TIMEOUT_S)
-        for future in futures.values():
-            future.result(START_TIMEOUT_S)
-        self._wait_for_leaders(admin, list(futures))
+        create_topics(self.bootstrap, topics)
 
     def stop(self) -> None:
         """Shuts down in good order; after 30 s by force."""
@@ -141,13 +141,9 @@ class Broker:
             self._process.wait()
             self._process = None
 
-    def _admin(self) -> AdminClient:
-        # While nobody listens yet the client would tell so on standard error.
-        return AdminClient({"bootstrap.servers": self.bootstrap, "log_level": 0})
-
     def _wait_until_ready(self, process: subprocess.Popen[bytes]) -> None:
         deadline = time.monotonic() + START_TIMEOUT_S
-        admin = self._admin()
+        admin = _admin(self.bootstrap)
         while True:
             if process.poll() is not None:
                 raise BrokerError(f"the broker ended with {process.returncode}: {self._last_words()}")
@@ -158,37 +154,47 @@ class Broker:
                 if time.monotonic() > deadline:
                     raise BrokerError(f"the broker does not answer: {self._last_words()}") from error
 
-    def _wait_for_leaders(self, admin: AdminClient, topics: list[str]) -> None:
-        """A topic is known a moment before its partitions answer."""
-        deadline = time.monotonic() + START_TIMEOUT_S
-        while True:
-            known = admin.list_topics(timeout=START_TIMEOUT_S).topics
-            partitions = [
-                TopicPartition(name, number)
-                for name in topics
-                if name in known
-                for number in known[name].partitions
-            ]
-            latest = OffsetSpec.latest()  # type: ignore[no-untyped-call]
-            futures = admin.list_offsets(dict.fromkeys(partitions, latest))
-            answers = {each.topic for each, future in futures.items() if future.exception() is None}
-            if answers == set(topics) and all(future.exception() is None for future in futures.values()):
-                return
-            if time.monotonic() > deadline:
-                raise BrokerError(f"nobody leads the partitions of {set(topics) - answers}")
-            time.sleep(0.05)
-
     def _last_words(self) -> str:
         return (self._folder / "broker.log").read_text("utf-8", "replace")[-2000:]
 
 
-def free_ports(number: int) -> list[int]:
-    """Free loopback ports, all different."""
-    with contextlib.ExitStack() as held:
-        sockets = [held.enter_context(socket.socket()) for _ in range(number)]
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
+def create_topics(bootstrap: str, topics: Iterable[NewTopic]) -> None:
+    """Creates those topics that are not there yet, and waits until all are. Raises KafkaException."""
+    admin = _admin(bootstrap)  # its futures fail once it is gone
+    futures = admin.create_topics(list(topics), operation_timeout=START_TIMEOUT_S)
+    for future in futures.values():
+        try:
+            future.result(START_TIMEOUT_S)
+        except KafkaException as error:
+            if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
+                raise
+    _wait_for_leaders(admin, list(futures))
+
+
+def _admin(bootstrap: str) -> AdminClient:
+    # While nobody listens yet the client would tell so on standard error.
+    return AdminClient({"bootstrap.servers": bootstrap, "log_level": 0})
+
+
+def _wait_for_leaders(admin: AdminClient, topics: list[str]) -> None:
+    """A topic is known a moment before its partitions answer."""
+    deadline = time.monotonic() + START_TIMEOUT_S
+    while True:
+        known = admin.list_topics(timeout=START_TIMEOUT_S).topics
+        partitions = [
+            TopicPartition(name, number)
+            for name in topics
+            if name in known
+            for number in known[name].partitions
+        ]
+        latest = OffsetSpec.latest()  # type: ignore[no-untyped-call]
+        futures = admin.list_offsets(dict.fromkeys(partitions, latest))
+        answers = {each.topic for each, future in futures.items() if future.exception() is None}
+        if answers == set(topics) and all(future.exception() is None for future in futures.values()):
+            return
+        if time.monotonic() > deadline:
+            raise BrokerError(f"nobody leads the partitions of {set(topics) - answers}")
+        time.sleep(0.05)
 
 
 @contextlib.contextmanager
@@ -216,17 +222,16 @@ def _run(command: list[str], timeout_s: float) -> str:
 
 
 def main() -> None:
-    """Runs a broker until it is told to stop."""
+    """Becomes a broker, whose output and signals are its own."""
     parser = argparse.ArgumentParser(description="A Kafka broker of one node, on loopback.")
     parser.add_argument("folder", type=Path)
     parser.add_argument("port", type=int)
+    parser.add_argument("controller_port", type=int, nargs="?", help="default: a free one")
     arguments = parser.parse_args()
-    stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
-    with running(arguments.folder, arguments.port) as broker:
-        print(f"Kafka answers at {broker.bootstrap}", flush=True)
-        stop.wait()
+    controller_port = arguments.controller_port or free_ports(1)[0]
+    command = Broker(arguments.folder.resolve(), arguments.port, controller_port).prepare()
+    print(f"Kafka is going to answer at 127.0.0.1:{arguments.port}", flush=True)
+    os.execvp(command[0], command)  # noqa: S606
 
 
 if __name__ == "__main__":

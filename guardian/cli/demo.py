@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from guardian.adapters.embedded.event_log import EventLogWriter, event_log_path
 from guardian.adapters.embedded.memory_queue import MemoryQueue, QueueClosed
 from guardian.adapters.embedded.sqlite_store import SqliteStore
 from guardian.cli.output import print_summary
@@ -51,12 +52,18 @@ def demo_command(
     queue = MemoryQueue(decoder, name=f"demo-{seed}")
     stop = threading.Event()
     with tempfile.TemporaryDirectory(prefix="guardian-demo-") as folder:
-        store = SqliteStore(db or Path(folder) / "demo.db")
+        path = db or Path(folder) / "demo.db"
+        store = SqliteStore(path)
+        events = EventLogWriter(event_log_path(path))
         codes = Verifier(PublicKeys.from_json(day.warehouse.public_keys), day.warehouse.legacy_secret)
         engine = build_engine(settings, catalogue, codes)
         screen = AlertScreen(console)
         service = Service(
-            Worker(engine, store), [queue], idle_after_s=settings.idle_after_s, on_plan=screen.show
+            Worker(engine, store),
+            [queue],
+            idle_after_s=settings.idle_after_s,
+            on_plan=screen.show,
+            on_batch=lambda batch: events.append(batch.events),
         )
         player = threading.Thread(
             target=_play, args=(day, queue, speed, seconds, stop), name="player", daemon=True
@@ -71,6 +78,7 @@ def demo_command(
         console.print("\nWhat was in it, and what was found:\n")
         print_summary(console, store)
         store.close()
+        events.close()
 
 
 def _play(day: BusinessDay, queue: MemoryQueue, speed: float, seconds: float, stop: threading.Event) -> None:

@@ -12,6 +12,7 @@ import structlog
 import typer
 from rich.console import Console
 
+from guardian.adapters.embedded.event_log import EventLogWriter, event_log_path
 from guardian.adapters.embedded.files import find_catalogue, find_recordings
 from guardian.adapters.embedded.follow import FollowSource
 from guardian.adapters.embedded.sqlite_store import SqliteStore
@@ -22,6 +23,7 @@ from guardian.engine.plan import Plan
 from guardian.events.decode import Decoder
 from guardian.ports import Source
 from guardian.runtime.composition import (
+    DAY_MS,
     build_engine,
     decoder_now,
     latest,
@@ -48,6 +50,11 @@ def run_command(
         typer.Option(help="HOST:PORT of a Kafka cluster; how to log in: GUARDIAN_KAFKA_… (docs/bridge.md)."),
     ] = None,
     db: Annotated[Path, typer.Option(help="Where state and alerts are kept.")] = Path("guardian.db"),
+    event_log: Annotated[
+        bool,
+        typer.Option("--event-log", help="Keep the events too, beside it: the API shows them with alerts."),
+    ] = False,
+    event_log_days: Annotated[int, typer.Option(min=1, help="How long events are kept.")] = 7,
     catalog: CatalogOption = None,
     zone: ZoneOption = None,
     site: SiteOption = None,
@@ -87,8 +94,14 @@ def run_command(
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     store = SqliteStore(db)
+    events = EventLogWriter(event_log_path(db), kept_ms=event_log_days * DAY_MS) if event_log else None
     service = Service(
-        Worker(engine, store), sources, idle_after_s=chosen.idle_after_s, on_plan=show, on_turn=on_turn
+        Worker(engine, store),
+        sources,
+        idle_after_s=chosen.idle_after_s,
+        on_plan=show,
+        on_batch=lambda batch: None if events is None else events.append(batch.events),
+        on_turn=on_turn,
     )
     try:
         log.info("running", site=chosen.site, db=str(db), sources=len(sources))
@@ -97,6 +110,8 @@ def run_command(
     finally:
         service.close()
         store.close()
+        if events is not None:
+            events.close()
 
 
 def _kafka_source(bootstrap: str, decoder: Decoder) -> Source:

@@ -32,7 +32,8 @@ class CatalogueError(ValueError):
 
 
 class Product(msgspec.Struct, frozen=True, gc=False):
-    """One SKU. weight_g: grams a unit; price: the store's currency; quantity: units stocked at first.
+    """One SKU. weight_g: grams a unit; price: the store's currency; quantity: units stocked at first;
+    category: what kind of article it is, in the owner's words.
 
     epc_first, epc_last: the range of tag serials given to its units, both included. None: not stated.
     """
@@ -45,6 +46,7 @@ class Product(msgspec.Struct, frozen=True, gc=False):
     quantity: int | None = None
     epc_first: int | None = None
     epc_last: int | None = None
+    category: str = ""
 
 
 class Catalogue:
@@ -75,7 +77,8 @@ class Catalogue:
 
     @classmethod
     def from_csv_text(cls, text: str) -> Catalogue:
-        """Reads SKU, product_name, quantity, EPC_range, barcode, weight (g), price; SKU alone is required.
+        """Reads SKU, product_name, quantity, EPC_range, barcode, weight (g), price, category; SKU alone is
+        required.
 
         Header names in any case and order; blank lines and a byte order mark do not matter. Rows that
         cannot be used are reported in `problems`. Raises CatalogueError if there is no SKU column.
@@ -183,6 +186,7 @@ def _product(line: int, row: dict[str, str]) -> Product:
         quantity=None if quantity is None else int(quantity),
         epc_first=first,
         epc_last=last,
+        category=row.get("category", ""),
     )
 
 

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from threading import Event as Flag
 
-from guardian.engine.plan import Plan
+from guardian.engine.plan import Batch, Plan
 from guardian.ports import Source
 from guardian.runtime.worker import Worker
 
@@ -26,16 +26,19 @@ class Service:
         *,
         idle_after_s: float,
         on_plan: Callable[[Plan], None] = lambda plan: None,
+        on_batch: Callable[[Batch], None] = lambda batch: None,
         on_turn: Callable[[], None] = lambda: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """idle_after_s: silence after which the clock moves the watermark on. on_plan: called with every
-        plan, once it is committed. on_turn: called every time round. clock: seconds, monotonic.
+        plan, once it is committed. on_batch: called with what was decided on, after that. on_turn: called
+        every time round. clock: seconds, monotonic.
         """
         self._worker = worker
         self._sources = list(sources)
         self._idle_after_s = idle_after_s
         self._on_plan = on_plan
+        self._on_batch = on_batch
         self._on_turn = on_turn
         self._clock = clock
 
@@ -54,6 +57,7 @@ class Service:
                 elif waiting.events or waiting.rejected:
                     heard = self._clock()
                     self._on_plan(self._worker.process(waiting))
+                    self._on_batch(waiting)
                 elif not source.live():
                     # What happens now comes later: until then nobody may conclude anything from silence.
                     heard = self._clock()

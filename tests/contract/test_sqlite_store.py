@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from guardian.adapters.embedded import sqlite_store
@@ -66,7 +67,7 @@ def test_an_unknown_schema_version_is_refused(path: Path, version: int) -> None:
     with closing(sqlite3.connect(path)) as db:
         db.execute(f"PRAGMA user_version = {version}")
     before = path.read_bytes()
-    with pytest.raises(SchemaError, match=rf"guardian.db: schema version {version}, .* only up to 2"):
+    with pytest.raises(SchemaError, match=rf"guardian.db: schema version {version}, .* only up to 3"):
         SqliteStore(path)
     assert path.read_bytes() == before
 
@@ -103,15 +104,28 @@ def test_an_older_schema_is_migrated(path: Path, monkeypatch: pytest.MonkeyPatch
     store.close()
 
 
-def test_a_file_of_the_first_schema_gets_an_outbox(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_of_the_first_schema_gets_an_outbox_and_numbers_its_alerts(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with monkeypatch.context() as patched:
         patched.setattr(sqlite_store, "MIGRATIONS", sqlite_store.MIGRATIONS[:1])
         old = SqliteStore(path)
-        old.commit(numbered(1))
+        old.commit(msgspec.structs.replace(numbered(1), alerts={}))
+        for alert_id in ("b", "a"):
+            doc = msgspec.json.encode(example_alert(alert_id)).decode()
+            old._db.execute(
+                "INSERT INTO alerts VALUES (?, 't', 'low', 's', 's', 1, 1, ?, 1, 'open', '')", (alert_id, doc)
+            )
         old.close()
     store = SqliteStore(path, outbox=True)
     assert store.counters()["plans"] == 1
     assert store.pending(10) == []
+    store.commit(Plan(alerts={"b": example_alert("b", count=2)}))
+    assert store._db.execute("SELECT alert_id, changed FROM alerts ORDER BY 1").fetchall() == [
+        ("a", 2),
+        ("b", 3),
+    ]
+    store.sent([row.id for row in store.pending(10)])
     store.commit(Plan(alerts={"a": example_alert("a")}))
     assert [row.alert.alert_id for row in store.pending(10)] == ["a"]
     store.close()

@@ -20,10 +20,13 @@ from google.cloud.firestore_v1.services.firestore import FirestoreClient
 
 from guardian.adapters.google import firestore_batches, firestore_journal, firestore_store
 from guardian.adapters.google.firestore_batches import Write
+from guardian.adapters.google.firestore_desk import FirestoreDesk
 from guardian.adapters.google.firestore_documents import LARGEST, QUARANTINE_KEPT, DocumentTooLargeError
+from guardian.adapters.google.firestore_rows import FirestoreRows
 from guardian.adapters.google.firestore_store import FirestoreStore
 from guardian.adapters.google.state_journal import Entry
-from guardian.alerts.model import Workflow
+from guardian.alerts.model import Severity, Status, Workflow
+from guardian.desk_ports import AlertQuery, Order
 from guardian.engine.plan import Batch, Failure, HistoryRow, Plan, StateWrite
 from guardian.engine.state import NEVER
 from guardian.events.catalogue import Catalogue
@@ -140,6 +143,14 @@ def test_parts_of_a_site_share_alerts_and_nothing_else(opened: Open) -> None:
     assert list(one.alerts()) == list(other.alerts()) != []
 
 
+def test_what_has_arrived_is_counted_once_whoever_took_it(opened: Open) -> None:
+    one, other = opened(worker="one"), opened(worker="other")
+    assert one.arrived() == {}
+    one.commit(Plan(counters=Counter(n=1), arrived={"pos/0": [3, 1], "pos/1": [0]}))
+    other.commit(Plan(counters=Counter(n=1), arrived={"pos/0": [1, 2, 9]}))
+    assert one.arrived() == other.arrived() == opened().arrived() == {"pos/0": [1, 3, 9, 9], "pos/1": [0, 0]}
+
+
 @pytest.fixture
 def small_ring(monkeypatch: pytest.MonkeyPatch) -> None:
     """Sixteen entries, and a checkpoint every four."""
@@ -162,6 +173,7 @@ def counted(store: FirestoreStore, rounds: int) -> None:
                         states=[write("sum", version, str(number + 1).encode()), write(new, expires=number)],
                         counters=Counter(n=1),
                         watermark=str(number + 1).encode(),
+                        arrived={"pos/0": [number]},
                     )
                 )
             except Conflict:
@@ -178,6 +190,7 @@ def test_the_ring_goes_round_and_everything_is_still_there(opened: Open) -> None
         other = opened(worker="other")
         assert other.load("d", "sum") == store.load("d", "sum")
         assert (other.counters(), other.watermark()) == (store.counters(), store.watermark())
+        assert other.arrived() == store.arrived() == {"pos/0": [0, int(store.watermark()) - 1]}
         assert [f"k{number}" for number in range(int(store.watermark()))] == [
             key for _, key in other._journal.view.expired(200) if key != "sum"
         ]
@@ -557,7 +570,7 @@ Needed = tuple[str, tuple[str, ...]]
 
 
 def test_the_index_file_has_what_the_queries_need_and_nothing_else(
-    store: FirestoreStore, monkeypatch: pytest.MonkeyPatch
+    store: FirestoreStore, site: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[Any] = []
     to_protobuf = Query._to_protobuf
@@ -575,15 +588,39 @@ def test_the_index_file_has_what_the_queries_need_and_nothing_else(
     store.pending(1)
     for found in (store.alerts(), store.history("session"), store.quarantine(), store.failures()):
         list(found)
+    rows = FirestoreRows(store._client)
+    rows.page("shop", "session", prefix="WH1/", after="WH1/A", limit=5)
+    rows.newest("shop", "session", 5)
+    desk = FirestoreDesk(store._client)
+    # Several filters at once are answered from these, merged.
+    for query in (
+        AlertQuery(severities=(Severity.LOW,)),
+        AlertQuery(types=("LONG_QUEUE",), since=1, until=2),
+        AlertQuery(statuses=(Status.CLEARED, Status.CONFIRMED)),
+        AlertQuery(workflows=(Workflow.OPEN,)),
+        AlertQuery(assignee="u1"),
+        AlertQuery(order=Order.SEVERITY, since=1),
+    ):
+        desk.find(query)
+    desk.changes(desk.latest_change(), None, 10)
+    desk.history(site, "growing")
+    desk.audit(None, 5, "")
 
     needed = {index for query in asked if (index := _needs(query)) is not None}
-    assert {collection for collection, _ in needed} == {"alerts", "history", "outbox", "pages"}
+    assert {collection for collection, _ in needed} == {"alerts", "audit", "history", "outbox", "pages"}
     file = json.loads((RULES / "firestore.indexes.json").read_bytes())
     composite = set()
     for index in file["indexes"]:
         assert index["queryScope"] == "COLLECTION"
-        assert all(field["order"] == "ASCENDING" for field in index["fields"])
-        composite.add((index["collectionGroup"], tuple(field["fieldPath"] for field in index["fields"])))
+        composite.add(
+            (
+                index["collectionGroup"],
+                tuple(
+                    ("-" if field["order"] == "DESCENDING" else "") + field["fieldPath"]
+                    for field in index["fields"]
+                ),
+            )
+        )
     assert composite == {index for index in needed if len(index[1]) > 1}
     single = {(collection, fields[0]) for collection, fields in needed if len(fields) == 1}
     kept, exempt = set(), set()
@@ -604,7 +641,10 @@ def test_the_index_file_has_what_the_queries_need_and_nothing_else(
 
 
 def _needs(query: Any) -> Needed | None:
-    """Collection and fields of the index that Firestore needs for a query; None where it needs none."""
+    """Collection and fields of the index that Firestore needs for a query, "-" before what is descending.
+
+    None where it needs none.
+    """
     (of,) = query.from_
     where = query.where
     filters = where.composite_filter.filters if "composite_filter" in where else [where] if where else []
@@ -612,14 +652,19 @@ def _needs(query: Any) -> Needed | None:
     for one in filters:
         if "unary_filter" in one:
             equal.append(one.unary_filter.field.field_path)
-        elif one.field_filter.op.name == "EQUAL":
+        elif one.field_filter.op.name in {"EQUAL", "IN"}:
             equal.append(one.field_filter.field.field_path)
         else:
             ranged.append(one.field_filter.field.field_path)
-    ordered = [order.field.field_path for order in query.order_by]
-    assert all(order.direction.name == "ASCENDING" for order in query.order_by)
-    assert not ordered or ranged in ([], ordered[:1])
-    fields = [*equal, *(name for name in ordered or ranged if name != "__name__")]
+    ordered = [
+        ("-" if order.direction.name == "DESCENDING" else "") + order.field.field_path
+        for order in query.order_by
+    ]
+    assert not ordered or {*ranged} <= {ordered[0].removeprefix("-")}
+    ordered = [name for name in ordered or ranged if name.removeprefix("-") != "__name__"]
+    if len(equal) > 1 and not ordered:
+        return None  # merged from the indexes of the single fields
+    fields = [*equal, *ordered]
     return (of.collection_id, tuple(fields)) if fields else None
 
 

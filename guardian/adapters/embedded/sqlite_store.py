@@ -107,7 +107,16 @@ _SCHEMA_2 = (
     )""",
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_SCHEMA_1, _SCHEMA_2)
+# changed: numbers the alerts in the order in which they were last written, for those who follow them.
+_SCHEMA_3 = (
+    "ALTER TABLE alerts ADD COLUMN changed INTEGER NOT NULL DEFAULT 0",
+    "UPDATE alerts SET changed = rowid",
+    "CREATE INDEX alerts_by_change ON alerts (changed)",
+    # Everything that lists and counts go by, so that they need not read the documents.
+    "CREATE INDEX alerts_in_short ON alerts (event_time, alert_id, severity, status, site, type)",
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_SCHEMA_1, _SCHEMA_2, _SCHEMA_3)
 """Statements that lead from schema version n to n + 1, n being the place in this tuple. Only ever append."""
 
 # Parameters of both, in the order of StateWrite's fields: detector, key, data, wake, expires, version.
@@ -131,12 +140,13 @@ _KEYS = "SELECT key FROM state WHERE detector = ? LIMIT ?"
 _LOAD = "SELECT data, version, expires FROM state WHERE detector = ? AND key = ?"
 _DUE = f"SELECT detector, key FROM state WHERE wake <= ? AND wake < {NEVER} ORDER BY wake, rowid"  # noqa: S608
 
-_PUT_ALERT = """INSERT INTO alerts (alert_id, type, severity, status, site, event_time, detected_at, doc)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+_PUT_ALERT = """INSERT INTO alerts
+        (alert_id, type, severity, status, site, event_time, detected_at, doc, changed)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, (SELECT coalesce(max(changed), 0) + 1 FROM alerts))
     ON CONFLICT (alert_id) DO UPDATE SET
         type = excluded.type, severity = excluded.severity, status = excluded.status, site = excluded.site,
         event_time = excluded.event_time, detected_at = excluded.detected_at, doc = excluded.doc,
-        revision = revision + 1
+        revision = revision + 1, changed = excluded.changed
     WHERE doc <> excluded.doc"""
 _TELL = "INSERT OR REPLACE INTO outbox (id, doc) VALUES (?, ?)"
 _PENDING = "SELECT id, doc FROM outbox ORDER BY number LIMIT ?"
@@ -263,7 +273,8 @@ class SqliteStore:
         created = [astuple(write) for write in plan.states if not write.version]
         replaced = [astuple(write) for write in plan.states if write.version]
         alerts = [_alert_row(alert) for alert in plan.alerts.values()]
-        history = [_history_row(row) for row in plan.history]
+        # Of a row kept several times only the last stays: a replay's batch may span hours.
+        history = [_history_row(row) for row in {(row.kind, row.id): row for row in plan.history}.values()]
         rejected = [_rejected_row(record) for record in plan.rejected]
         failures = [tuple(_text(value) for value in astuple(failure)) for failure in plan.failures]
         counters = [(name, value) for name, value in plan.counters.items() if value]

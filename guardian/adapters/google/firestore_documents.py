@@ -8,7 +8,9 @@ from collections.abc import Mapping
 from typing import Any
 
 import msgspec
+from google.cloud.firestore import SERVER_TIMESTAMP
 
+from guardian.alerts.handling import UNTOUCHED, Handling, Resolution
 from guardian.alerts.model import Alert, DetectorRef, Severity, Status, Subject, Workflow
 from guardian.engine.plan import Failure, HistoryRow
 from guardian.events.model import Rejected
@@ -27,6 +29,9 @@ TEXT_KEPT = 4_096
 
 OVERHEAD = 1_000
 """Bytes allowed for what a write holds besides its long fields: names, numbers, the path."""
+
+CHANGED = "changed"
+"""Field of an alert's document: when anybody has last written to it."""
 
 NARRATIVE_BY = "narrative_by"
 """Field of an alert's document: who has put another narrative in the place of ours."""
@@ -52,7 +57,9 @@ def digest(*texts: str) -> str:
 
 
 def alert_fields(alert: Alert) -> Fields:
-    """What the machine says in an alert's document. `workflow` and `note` are people's, and not here.
+    """What the machine says in an alert's document. People's part (`handling_fields`) is not here.
+
+    `changed` is when anybody has last written to it, by the server's clock.
 
     Evidence is one JSON text: as a map it could not hold a list of lists, and every fact in it would be
     indexed. Raises DocumentTooLargeError, naming the alert.
@@ -75,12 +82,39 @@ def alert_fields(alert: Alert) -> Fields:
         "recommended_actions": list(alert.recommended_actions),
         "narrative": alert.narrative,
         "detector": {"id": alert.detector.id, "version": alert.detector.version},
+        CHANGED: SERVER_TIMESTAMP,
     }
 
 
 def new_alert_fields() -> Fields:
     """What people's part of an alert's document is before anybody has done anything."""
-    return {"workflow": Workflow.OPEN.value, "note": ""}
+    return handling_fields(UNTOUCHED)
+
+
+def handling_fields(handling: Handling) -> Fields:
+    """People's part of an alert's document."""
+    return {
+        "workflow": handling.workflow.value,
+        "resolution": handling.resolution.value,
+        "assignee": handling.assignee,
+        "note": handling.note,
+        "handled_by": handling.changed_by,
+        "handled_at": handling.changed_at,
+        "handling_revision": handling.revision,
+    }
+
+
+def stored_handling(fields: Mapping[str, Any]) -> Handling:
+    """People's part of an alert's document, which may be older than some of its fields."""
+    return Handling(
+        workflow=Workflow(fields["workflow"]),
+        resolution=Resolution(fields.get("resolution", "")),
+        assignee=fields.get("assignee", ""),
+        note=fields["note"],
+        changed_by=fields.get("handled_by", ""),
+        changed_at=fields.get("handled_at", 0),
+        revision=fields.get("handling_revision", 0),
+    )
 
 
 def stored_alert(fields: Mapping[str, Any]) -> StoredAlert:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from google.api_core.exceptions import FailedPrecondition, NotFound
-from google.cloud.firestore import Client, DocumentReference, DocumentSnapshot
+from google.cloud.firestore import SERVER_TIMESTAMP, Client, DocumentReference, DocumentSnapshot
 
-from guardian.adapters.google.firestore_documents import document_id
+from guardian.adapters.google.firestore_documents import CHANGED, document_id
 from guardian.alerts.document import AlertDocument
 from guardian.ports import Narrative
 
@@ -44,6 +44,7 @@ class FirestoreNarratives:
                     "prompt_version": narrative.prompt_version,
                     "confidence": narrative.confidence,
                 },
+                CHANGED: SERVER_TIMESTAMP,
             }
             unchanged = self._client.write_option(last_update_time=found.update_time)
             try:

@@ -1,0 +1,220 @@
+"""What changes, as it changes: server-sent events, and WebSockets for those who prefer them."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import socket
+import struct
+import time
+from collections.abc import Callable, Iterator
+from typing import Any, Final
+
+import msgspec
+from flask import Flask, Response, request
+from flask_openapi3 import OpenAPI
+from flask_sock import Sock
+from pydantic import BaseModel, Field
+from simple_websocket import ConnectionClosed
+
+from cloud_run.api.alert_items import AlertItems
+from cloud_run.api.answers import answers, resource
+from cloud_run.api.live import EndedError, Listener, Live, Regular, Told, TooManyError
+from cloud_run.api.parts import Parts
+from cloud_run.api.problems import Problem
+from cloud_run.api.security import API, Session, current_session
+from guardian.desk_ports import CursorError, StoreUnavailableError
+
+HEARTBEAT_S: Final = 15.0
+RECONNECT_MS: Final = 2_000
+SEND_S: Final = 15
+"""Seconds that a listener may take to accept what it is sent, before it is let go."""
+PING_S: Final = 20
+
+ALERT, RESET, EXPIRED = "alert", "reset", "expired"
+INVENTORY_EVENTS: Final = frozenset({"stock", "station"})
+
+
+class StreamQuery(BaseModel):
+    """after: the id of the last event received, where `Last-Event-ID` cannot be set."""
+
+    after: str = Field(default="", max_length=2_000)
+
+
+class Message(msgspec.Struct, frozen=True):
+    """One event of a stream. id: where to go on after it, empty where nothing new is said of that."""
+
+    event: str
+    data: bytes
+    id: str = ""
+
+
+def register(app: OpenAPI, parts: Parts) -> None:
+    """Adds `stream`, `stream/alerts` and `stream/inventory`."""
+    live, items, clock = parts.live, AlertItems(parts.catalogue), parts.clock
+    api = resource("stream", "What changes, as it changes.")
+
+    @api.get(
+        "/stream",
+        summary="Server-sent events: alert, status, stock, station, reset, expired",
+        responses=answers(None) | {200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}},
+    )
+    def stream(query: StreamQuery) -> Response:
+        after = request.headers.get("Last-Event-ID", "") or query.after
+        held = contextlib.ExitStack()
+        try:
+            held.enter_context(live.place())
+        except TooManyError:
+            raise _too_many() from None
+        _give_up_on_the_slow(request.environ)
+        told = messages(live, items, current_session(), after, clock, lambda event: True)
+        response = Response(
+            _as_events(told),
+            content_type="text/event-stream",
+            headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
+        )
+        response.call_on_close(held.close)
+        return response
+
+    app.register_api(api)
+    _register_sockets(app, live, items, clock)
+
+
+def _register_sockets(app: Flask, live: Live, items: AlertItems, clock: Callable[[], float]) -> None:
+    """WebSockets, which OpenAPI cannot describe: docs/api.md does."""
+    app.config["SOCK_SERVER_OPTIONS"] = {
+        "subprotocols": ["bearer"],
+        "ping_interval": PING_S,
+        "max_message_size": 1_024,
+    }
+    sock = Sock(app)
+
+    def serve(ws: Any, wanted: Callable[[str], bool]) -> None:
+        try:
+            with live.place():
+                _give_up_on_the_slow(request.environ)
+                after = request.args.get("after", "")[:2_000]
+                for message in messages(live, items, current_session(), after, clock, wanted):
+                    if message is None:
+                        ws.receive(timeout=0)  # what is said to us is not listened to, and not kept
+                        continue
+                    content = {"event": message.event, "data": json.loads(message.data)}
+                    ws.send(json.dumps(content | ({"id": message.id} if message.id else {})))
+        except TooManyError:
+            ws.close(1013, "too many streams")
+        except (ConnectionClosed, OSError):
+            pass
+
+    @sock.route(f"{API}/stream/alerts")  # type: ignore[untyped-decorator]
+    def alerts(ws: Any) -> None:
+        serve(ws, lambda event: event not in INVENTORY_EVENTS)
+
+    @sock.route(f"{API}/stream/inventory")  # type: ignore[untyped-decorator]
+    def inventory(ws: Any) -> None:
+        serve(ws, lambda event: event in INVENTORY_EVENTS)
+
+
+def messages(
+    live: Live,
+    items: AlertItems,
+    session: Session,
+    after: str,
+    clock: Callable[[], float],
+    wanted: Callable[[str], bool],
+) -> Iterator[Message | None]:
+    """Everything for one listener until its token expires; None as a sign of life.
+
+    after: where it was; empty: from now on. wanted: by an event's name.
+    """
+    with live.listening(session.user) as listener:
+        # Whoever comes back is first told what was missed; what changes meanwhile waits in the listener.
+        yield None
+        with_alerts = wanted(ALERT)
+        if with_alerts:
+            yield from _missed(live, items, session, after)
+        ends = time.monotonic() + max(0.0, session.expires_at - clock())
+        regular = [one for one in live.regular if wanted(one.event)]
+        yield from _from_now(live, items, session, listener, regular, ends, with_alerts)
+
+
+def _missed(live: Live, items: AlertItems, session: Session, after: str) -> Iterator[Message]:
+    try:
+        if after:
+            for told in live.missed(after, session.user):
+                yield _alert(items, told)
+            return
+    except CursorError:
+        yield Message(RESET, b"{}")  # of another store: look at everything again
+    except StoreUnavailableError:
+        return
+    with contextlib.suppress(StoreUnavailableError):
+        yield Message("hello", b"{}", live.latest())
+
+
+def _from_now(
+    live: Live,
+    items: AlertItems,
+    session: Session,
+    listener: Listener,
+    regular: list[Regular],
+    ends: float,
+    with_alerts: bool,
+) -> Iterator[Message | None]:
+    due = dict.fromkeys(range(len(regular)), 0.0)
+    last: dict[int, bytes | None] = {}
+    alive = time.monotonic() + HEARTBEAT_S
+    while True:
+        now = time.monotonic()
+        if now >= ends:
+            yield Message(EXPIRED, b"{}")
+            return
+        for number, one in enumerate(regular):
+            if now < due[number]:
+                continue
+            due[number] = now + one.every_s
+            content = _snapshot(live, one, session)
+            if content is not None and (one.always or content != last.get(number)):
+                last[number] = content
+                yield Message(one.event, content)
+        if now >= alive:
+            alive = now + HEARTBEAT_S
+            yield None
+        try:
+            told = listener.next(min([*due.values(), alive, ends]) - time.monotonic())
+        except EndedError:
+            return
+        if told is not None and with_alerts:
+            yield _alert(items, told)
+
+
+def _snapshot(live: Live, regular: Regular, session: Session) -> bytes | None:
+    try:
+        return live.snapshot(regular, session.user.scope)
+    except StoreUnavailableError:
+        return None
+
+
+def _alert(items: AlertItems, told: Told) -> Message:
+    return Message(ALERT, items.item(told.item).model_dump_json().encode(), told.cursor)
+
+
+def _as_events(told: Iterator[Message | None]) -> Iterator[bytes]:
+    """In the format of server-sent events. JSON has no line breaks of its own."""
+    yield b"retry: %d\n\n" % RECONNECT_MS
+    for message in told:
+        if message is None:
+            yield b": alive\n\n"
+            continue
+        head = f"id: {message.id}\n" if message.id else ""
+        yield f"{head}event: {message.event}\ndata: ".encode() + message.data + b"\n\n"
+
+
+def _too_many() -> Problem:
+    return Problem(503, "too-many-streams", "too many live streams at a time", headers={"Retry-After": "10"})
+
+
+def _give_up_on_the_slow(environ: dict[str, Any]) -> None:
+    """A listener that takes nothing must not hold a thread for ever."""
+    connection = environ.get("gunicorn.socket")
+    if isinstance(connection, socket.socket):
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", SEND_S, 0))

@@ -55,7 +55,9 @@ TARGETS = {Part.QR_VERIFICATION: "verify", Part.EVENT_CHECKS: "check"}
 LATENESS_S = {Part.QR_VERIFICATION: 1_800, Part.EVENT_CHECKS: 15}
 STORE = StoreConfig(hours=0.1, long_queues=4.0, crashes=4.0, odd_weights=20.0)
 SCENARIOS = ("cloned_labels", "tampered_labels", "swapped_goods", "relabelling")
-WAREHOUSE = WarehouseConfig(products=50, sensor_every_s=100.0, scenarios=SCENARIOS)
+WAREHOUSE = WarehouseConfig(
+    products=50, sensor_every_s=100.0, scans_per_hour=10.0, deliveries_per_day=4.0, scenarios=SCENARIOS
+)
 
 
 class Day:

@@ -6,6 +6,7 @@ import base64
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC
 from pathlib import Path
 from threading import Thread
 
@@ -21,13 +22,15 @@ from guardian.adapters.google.oidc import FixedKeys, GoogleKeys, TokenVerifier
 from guardian.detectors.parts import Part
 from guardian.engine.plan import Plan
 from guardian.events.catalogue import Catalogue
-from guardian.events.topics import QUEUE
+from guardian.events.topics import FRAUD_ALERTS, QUEUE
+from guardian.runtime.alert_message import alert_message
 from guardian.runtime.composition import build_engine, decoder_now
 from guardian.runtime.grouping import Grouping, GroupLimits
 from guardian.runtime.part import FIRESTORE, PartSettings
 from guardian.runtime.settings import Settings, SettingsError
 from guardian.runtime.worker import Worker
 from tests.unit.adapters.test_oidc import AUDIENCE, CALLER, PUBLIC, token
+from tests.unit.alerts.alerts import AT, alert
 
 PATIENCE_S = 60.0
 SAMPLE = {
@@ -59,13 +62,19 @@ def refuse() -> None:
 class Scene:
     """An app over a store in memory."""
 
-    def __init__(self, *, verifier: TokenVerifier | None = None, answer_s: float = PATIENCE_S) -> None:
+    def __init__(
+        self,
+        *,
+        verifier: TokenVerifier | None = None,
+        answer_s: float = PATIENCE_S,
+        part: Part | None = None,
+    ) -> None:
         site = Settings(lateness_s=1.0)
         decoder, _ = decoder_now(site)
         self.store = Store(MEMORY)
         self.metrics = Metrics()
         self.grouping = Grouping(
-            Worker(build_engine(site, Catalogue.empty()), self.store),
+            Worker(build_engine(site, Catalogue.empty(), part=part), self.store),
             GroupLimits(most_wait_s=0.0, most_waiting=1),
             idle_after_s=3_600.0,
             on_done=self.metrics.done,
@@ -129,6 +138,28 @@ def test_events_and_poison_are_acknowledged_and_counted() -> None:
     assert [record.topic for record in scene.store.quarantine()] == [QUEUE, None]
     (found,) = {stored.alert.type for stored in scene.store.alerts()} & {"LONG_QUEUE"}
     assert scene.sample("guardian_alerts_total", type=found, status="confirmed") == 1
+
+
+@pytest.mark.parametrize(("part", "needs"), [(Part.CORRELATOR, 1), (None, 0)])
+def test_alerts_of_other_parts_are_taken(part: Part | None, needs: int) -> None:
+    """By an engine that does not raise them itself."""
+    queue = alert(site="store", ended_at=AT + 90_000, evidence={"station_id": "SCC1", "ongoing": True})
+    data, attributes = alert_message("row-1", queue, UTC)
+    scene = Scene(part=part)
+    with scene.running():
+        for data_sent in (data, data, b"{}"):
+            body = {
+                "message": {
+                    "messageId": "1",
+                    "data": base64.b64encode(data_sent).decode(),
+                    "attributes": attributes,
+                }
+            }
+            assert scene.client.post(f"/projects/p/topics/{FRAUD_ALERTS}", json=body).status_code == 204
+    counts = [stored.alert.count for stored in scene.store.alerts() if stored.alert.type == "STAFFING_NEED"]
+    assert counts == [1] * needs
+    assert [record.topic for record in scene.store.quarantine()] == [FRAUD_ALERTS]
+    assert scene.store.counters()[f"events.{FRAUD_ALERTS}"] == 2
 
 
 def test_the_same_message_again_changes_nothing() -> None:

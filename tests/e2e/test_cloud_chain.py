@@ -193,7 +193,11 @@ def test_whatever_dies_and_however_often_it_is_delivered_the_findings_are_the_sa
     running_chain = chain(busy_store, correlators=2)
     stack, chance = running_chain.stack, random.Random(4)
     poison = Producer(
-        {"bootstrap.servers": stack.environment["GUARDIAN_KAFKA_BOOTSTRAP"], "message.max.bytes": 10_000_000}
+        {
+            "bootstrap.servers": stack.environment["GUARDIAN_KAFKA_BOOTSTRAP"],
+            "message.max.bytes": 10_000_000,
+            "log_level": 0,
+        }
     )
     for topic, value in POISON:
         poison.produce(topic, value)
@@ -239,7 +243,8 @@ def test_what_is_not_paid_for_is_found_although_nothing_comes_any_more(
     running_chain = chain(msgspec.structs.replace(short_store, settings=settings))
     now = datetime.now(UTC)
     tag = {"epc": "3034257BF400B7800004CB2F1", "sku": "PRD_F_03", "location": "IN_SCAN_AREA"}
-    sender = Producer({"bootstrap.servers": running_chain.stack.environment["GUARDIAN_KAFKA_BOOTSTRAP"]})
+    kafka = running_chain.stack.environment["GUARDIAN_KAFKA_BOOTSTRAP"]
+    sender = Producer({"bootstrap.servers": kafka, "log_level": 0})
     for ago_s, data in ((3.0, dict.fromkeys(tag)), (2.0, dict.fromkeys(tag)), (1.0, tag)):
         reading = {
             "timestamp": (now - timedelta(seconds=ago_s)).isoformat(),

@@ -21,7 +21,12 @@ from google.cloud.firestore_v1.services.firestore import FirestoreClient
 from guardian.adapters.google import firestore_batches, firestore_journal, firestore_store
 from guardian.adapters.google.firestore_batches import Write
 from guardian.adapters.google.firestore_desk import FirestoreDesk
-from guardian.adapters.google.firestore_documents import LARGEST, QUARANTINE_KEPT, DocumentTooLargeError
+from guardian.adapters.google.firestore_documents import (
+    LARGEST,
+    PIECE,
+    QUARANTINE_WHOLE,
+    DocumentTooLargeError,
+)
 from guardian.adapters.google.firestore_rows import FirestoreRows
 from guardian.adapters.google.firestore_store import FirestoreStore
 from guardian.adapters.google.state_journal import Entry
@@ -390,23 +395,23 @@ def test_history_and_alerts_too_large_are_named(store: FirestoreStore) -> None:
     assert (list(store.alerts()), store.pending(1)) == ([], [])
 
 
-@pytest.mark.parametrize("over", [0, 1])
-def test_a_huge_original_is_cut_and_says_so(store: FirestoreStore, over: int) -> None:
-    raw = b"\xff{" * (QUARANTINE_KEPT // 2) + b"x" * over
+@pytest.mark.parametrize("length", [PIECE, PIECE + 1, 3 * PIECE, 10_000_000])
+def test_a_long_original_is_kept_whole(store: FirestoreStore, length: int) -> None:
+    raw = (b"\xff{" * (length // 2 + 1))[:length]
     record = Rejected("t", "f", "too large", "feed", 1, raw)
-    store.commit(Plan(rejected=[record] * 14, positions={"feed": b"1"}))  # more than one request takes
-    kept = list(store.quarantine())
-    assert len(kept) == 14
-    digest = hashlib.sha256(raw).hexdigest()
-    if over:
-        assert kept[0].raw == raw[:QUARANTINE_KEPT]
-        assert kept[0].reason == (
-            f"too large [only the first {QUARANTINE_KEPT} of {len(raw)} bytes are kept, SHA-256 {digest}]"
-        )
-    else:
-        assert kept[0] == record
+    store.commit(Plan(rejected=[record, record], positions={"feed": b"1"}))
+    assert list(store.quarantine()) == [record, record]
     (found, *_) = store._of("quarantine").stream()
-    assert (found.get("length"), found.get("sha256")) == (len(raw), digest)
+    assert (found.get("length"), found.get("sha256")) == (length, hashlib.sha256(raw).hexdigest())
+
+
+def test_a_huge_original_is_cut_and_says_so(store: FirestoreStore) -> None:
+    raw = b"\xff" * (QUARANTINE_WHOLE + 1)
+    store.commit(Plan(rejected=[Rejected("t", "f", "too large", "feed", 1, raw)]))
+    (kept,) = store.quarantine()
+    assert kept.raw == raw[:PIECE]
+    digest = hashlib.sha256(raw).hexdigest()
+    assert kept.reason == f"too large [only the first {PIECE} of {len(raw)} bytes are kept, SHA-256 {digest}]"
 
 
 def test_long_texts_about_a_record_are_cut(store: FirestoreStore) -> None:

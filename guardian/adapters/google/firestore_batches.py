@@ -18,6 +18,7 @@ from guardian.adapters.google.firestore_documents import (
     alert_fields,
     document_id,
     failure_fields,
+    further_pieces,
     history_fields,
     history_id,
     new_alert_fields,
@@ -36,6 +37,7 @@ MOST_BYTES = 3_500_000
 
 ALERTS, OUTBOX = "alerts", "outbox"
 HISTORY, QUARANTINE, FAILURES = "history", "quarantine", "failures"
+QUARANTINE_PIECES = "quarantine_pieces"
 
 
 class Kind(Enum):
@@ -73,15 +75,23 @@ def units(plan: Plan, arrival: str) -> list[Unit]:
         (Write(Kind.PUT, HISTORY, history_id(row), history_fields(row)),) for row in plan.history
     ]
     told += map(_alert_unit, plan.alerts.values())
-    told += [
-        (Write(Kind.PUT, QUARANTINE, f"{arrival}-{number:06d}", rejected_fields(record)),)
-        for number, record in enumerate(plan.rejected)
-    ]
+    for number, record in enumerate(plan.rejected):
+        identifier = f"{arrival}-{number:06d}"
+        told += [
+            (Write(Kind.PUT, QUARANTINE_PIECES, piece_id(identifier, place), {"raw": piece}),)
+            for place, piece in enumerate(further_pieces(record))
+        ]
+        told.append((Write(Kind.PUT, QUARANTINE, identifier, rejected_fields(record)),))
     told += [
         (Write(Kind.PUT, FAILURES, f"{arrival}-{number:06d}", failure_fields(failure)),)
         for number, failure in enumerate(plan.failures)
     ]
     return told
+
+
+def piece_id(identifier: str, place: int) -> str:
+    """The id of a further piece of the quarantined record with this id."""
+    return f"{identifier}-{place:03d}"
 
 
 def batches(told: Iterable[Unit], entries: Sequence[Entry]) -> list[tuple[list[Write], list[Entry]]]:

@@ -21,8 +21,10 @@ Fields = dict[str, Any]
 LARGEST = 900_000
 """Bytes in the largest document that is written; Firestore's own limit is 1 MiB."""
 
-QUARANTINE_KEPT = 850_000
-"""How many bytes of an original are kept in quarantine."""
+PIECE = 850_000
+"""Bytes of an original in quarantine in one document; the rest of a longer one lies in others."""
+QUARANTINE_WHOLE = 16 * 1024 * 1024
+"""Originals up to this many bytes are quarantined whole; of longer ones the first `PIECE` bytes."""
 
 TEXT_KEPT = 4_096
 """How many characters are kept of a text about a record that may hold anything."""
@@ -159,37 +161,43 @@ def history_row(fields: Mapping[str, Any]) -> HistoryRow:
 def rejected_fields(record: Rejected) -> Fields:
     """A quarantined record as it is stored: whatever is wrong with it, it fits.
 
-    Of a long original the first bytes are kept; `length` and `sha256` are always those of the whole.
+    `pieces` is how many further documents hold the rest of a long original, see `further_pieces`; `length`
+    and `sha256` are always those of the whole.
     """
-    raw, reason = record.raw, record.reason
+    raw, reason = record.raw, _text(record.reason)
     sha256 = hashlib.sha256(raw).hexdigest()
-    if len(raw) > QUARANTINE_KEPT:
-        note = f" [only the first {QUARANTINE_KEPT} of {len(raw)} bytes are kept, SHA-256 {sha256}]"
-        reason = _text(reason) + note
-        raw = raw[:QUARANTINE_KEPT]
-    else:
-        reason = _text(reason)
+    if len(raw) > QUARANTINE_WHOLE:
+        reason += f" [only the first {PIECE} of {len(raw)} bytes are kept, SHA-256 {sha256}]"
     return {
         "topic": None if record.topic is None else _text(record.topic),
         "field": None if record.field is None else _text(record.field),
         "reason": reason,
         "source": _text(record.source),
         "position": record.position,
-        "raw": raw,
-        "length": len(record.raw),
+        "raw": raw[:PIECE],
+        "pieces": len(further_pieces(record)),
+        "length": len(raw),
         "sha256": sha256,
     }
 
 
-def rejected_record(fields: Mapping[str, Any]) -> Rejected:
-    """The quarantined record in a document."""
+def further_pieces(record: Rejected) -> list[bytes]:
+    """What of an original does not fit into the record's own document, in order."""
+    raw = record.raw
+    if len(raw) > QUARANTINE_WHOLE:
+        return []
+    return [raw[first : first + PIECE] for first in range(PIECE, len(raw), PIECE)]
+
+
+def rejected_record(fields: Mapping[str, Any], further: bytes = b"") -> Rejected:
+    """The quarantined record in a document. further: the rest of its original."""
     return Rejected(
         fields["topic"],
         fields["field"],
         fields["reason"],
         fields["source"],
         fields["position"],
-        fields["raw"],
+        fields["raw"] + further,
     )
 
 

@@ -31,10 +31,12 @@ from guardian.adapters.google.firestore_batches import (
     MOST_WRITES,
     OUTBOX,
     QUARANTINE,
+    QUARANTINE_PIECES,
     Kind,
     Unit,
     Write,
     batches,
+    piece_id,
     units,
 )
 from guardian.adapters.google.firestore_documents import (
@@ -259,7 +261,10 @@ class FirestoreStore:
     def quarantine(self) -> Iterator[Rejected]:
         """Every quarantined record, in order of arrival; between workers as their clocks say."""
         for found in self._run(self._of(QUARANTINE).order_by("__name__")):
-            yield rejected_record(found.to_dict() or {})
+            fields = found.to_dict() or {}
+            names = [piece_id(found.id, place) for place in range(fields.get("pieces", 0))]
+            pieces = {piece.id: piece.get("raw") for piece in self._get(QUARANTINE_PIECES, names, None)}
+            yield rejected_record(fields, b"".join(pieces[name] for name in names))
 
     def failures(self) -> Iterator[dict[str, str]]:
         """Every failure (detector, key, event, error), in order of arrival."""

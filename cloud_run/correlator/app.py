@@ -35,13 +35,14 @@ log = structlog.get_logger("correlator")
 class Parts(msgspec.Struct, kw_only=True):
     """What the app is made of.
 
-    record: what a message holds; called by many threads. verifier: None lets everybody in. answer_s: the
-    longest wait for a commit.
+    record: what a message holds. tick: has deadlines looked at. Both are called by many threads.
+    verifier: None lets everybody in. answer_s: the longest wait for a commit.
     """
 
     grouping: Grouping
     store: StateStore
     record: Callable[[Message], Event | Rejected]
+    tick: Callable[[], Future[None]]
     metrics: Metrics
     verifier: TokenVerifier | None
     answer_s: float
@@ -73,7 +74,7 @@ def create_app(parts: Parts) -> Flask:
     def tick() -> Response:
         if (refused := _unwelcome(parts.verifier)) is not None:
             return refused
-        return _answer(parts.grouping.ask_tick, parts.answer_s)
+        return _answer(parts.tick, parts.answer_s)
 
     def healthz() -> Response:
         return Response(status=204 if parts.grouping.alive else 503)

@@ -39,6 +39,7 @@ class Correlator:
                 grouping=process.grouping,
                 store=process.store,
                 record=process.record,
+                tick=process.tick,
                 metrics=metrics,
                 verifier=verifier,
                 answer_s=settings.part.answer_s,

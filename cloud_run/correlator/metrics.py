@@ -10,11 +10,12 @@ from typing import Protocol, runtime_checkable
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from guardian.engine.arrivals import Ranges, missing
-from guardian.events.topics import TOPICS
+from guardian.events.topics import FRAUD_ALERTS, TOPICS
 from guardian.ports import StateStore
 from guardian.runtime.grouping import Done, Grouping
 from guardian.runtime.relay import Relay
 
+KNOWN = frozenset({*TOPICS, FRAUD_ALERTS})
 REMEMBERED = 50_000
 """Alerts whose last status is remembered, so that one that only grows is not counted again."""
 
@@ -129,7 +130,7 @@ class Metrics:
             self._events.labels(topic, outcome).inc(number)
         quarantined = "failed" if done.plan is None else "quarantined"
         for name, number in Tally(record.topic for record in done.rejected).items():
-            self._events.labels(name if name in TOPICS else "unknown", quarantined).inc(number)
+            self._events.labels(name if name in KNOWN else "unknown", quarantined).inc(number)
         if done.plan is None:
             return
         for alert in done.plan.alerts.values():

@@ -86,6 +86,7 @@ class Scene:
                 grouping=self.grouping,
                 store=self.store,
                 record=lambda message: message.event(decoder),
+                tick=self.grouping.ask_tick,
                 metrics=self.metrics,
                 verifier=verifier,
                 answer_s=answer_s,

@@ -32,11 +32,12 @@ demo: setup ## simulate a live warehouse and store with attacks in them, and ser
 stack: setup ## the whole cloud shape on this machine: Kafka, emulators, every part (docs/stack.md)
 	$(BIN)/python -m stack $(ARGS)
 
-# Many tests wait for servers most of the time, so there are more of them at a time than there are cores.
-JOBS ?= $(shell cores=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2); echo $$((cores > 4 ? cores : 4)))
+# Many tests wait for servers most of the time, so three run at a time also on two cores. Those that start a
+# whole stack are one group, and run one after the other (xdist_group).
+JOBS ?= $(shell cores=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2); echo $$((cores > 3 ? cores : 3)))
 
 test: setup ## run every test
-	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(ARGS)
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup $(ARGS)
 
 lint: setup ## check style, types and who imports whom
 	$(BIN)/ruff check .

@@ -32,13 +32,23 @@ from stack.kafka.broker import create_topics
 from stack.topology import PUBSUB_TOPICS, Subscription, subscriptions
 
 DAY_MS = 86_400_000
+MOST_BYTES = 10 * 1024 * 1024
+"""Of a record: more than any sound one has, so that what is unsound is seen, and ends in quarantine."""
 
 
 def kafka_topics() -> list[NewTopic]:
     """Those that are read and those that are written, as a cluster of one broker can have them."""
     topics: list[Topic | OutputTopic] = [*TOPICS.values(), *OUTPUT_TOPICS.values()]
     return [
-        NewTopic(topic.name, topic.partitions, 1, config={"retention.ms": str(topic.retention_days * DAY_MS)})
+        NewTopic(
+            topic.name,
+            topic.partitions,
+            1,
+            config={
+                "retention.ms": str(topic.retention_days * DAY_MS),
+                "max.message.bytes": str(MOST_BYTES),
+            },
+        )
         for topic in topics
     ]
 

@@ -28,7 +28,12 @@ from stack.day import BUSINESS, SITE, first_wrong_ms, simulate
 from stack.local import LocalStack, Options, missing, running
 from tests.e2e.cloud_day import Account, CloudDay, accounts, cloud_day, findings
 
-pytestmark = [pytest.mark.e2e, pytest.mark.emulator, pytest.mark.timeout(600)]
+pytestmark = [
+    pytest.mark.e2e,
+    pytest.mark.emulator,
+    pytest.mark.timeout(600),
+    pytest.mark.xdist_group("stack"),
+]
 
 ROOT = Path(__file__).parents[2]
 PATIENCE_S = 150.0
@@ -199,9 +204,11 @@ def test_whatever_dies_and_however_often_it_is_delivered_the_findings_are_the_sa
             "log_level": 0,
         }
     )
+    refused: list[object] = []
     for topic, value in POISON:
-        poison.produce(topic, value)
+        poison.produce(topic, value, on_delivery=lambda error, _: refused.append(error))
     assert poison.flush(30) == 0
+    assert refused == [None] * len(POISON)
     assert len({type_ for type_, *_ in busy_store.expected}) >= 5
     player = running_chain.play(busy_store.folder, "--speed=3", "--every-twice")
     mortal = ["correlator-1", "correlator-2", "bridge", Part.EVENT_CHECKS, "correlator-1", "bridge"]

@@ -39,7 +39,7 @@ PATIENCE_S = 60.0
 PARTITIONS = 3
 POS = "pos-transactions"
 
-pytestmark = pytest.mark.emulator
+pytestmark = [pytest.mark.emulator, pytest.mark.timeout(240), pytest.mark.xdist_group("kafka")]
 
 
 @pytest.fixture(scope="module", autouse=True)

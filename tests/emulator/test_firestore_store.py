@@ -471,7 +471,8 @@ class Mortal(FirestoreStore):
         self.sent_batches += 1
 
 
-@pytest.mark.parametrize(("most_writes", "step"), [(12, 1), (3, 5)])
+@pytest.mark.parametrize(("most_writes", "step"), [(12, 2), (4, 11)])
+@pytest.mark.timeout(400)
 def test_events_delivered_again_after_a_crash_between_batches_give_the_same_alerts(
     client: Client, site: str, monkeypatch: pytest.MonkeyPatch, most_writes: int, step: int
 ) -> None:
@@ -479,7 +480,7 @@ def test_events_delivered_again_after_a_crash_between_batches_give_the_same_aler
     monkeypatch.setattr(firestore_batches, "MOST_WRITES", most_writes)
     monkeypatch.setattr(firestore_store, "ENTRY_BYTES", 20_000)
     settings = Settings()
-    day = simulate_store(StoreConfig(hours=0.3, event_ids=True), 5)
+    day = simulate_store(StoreConfig(hours=0.2, event_ids=True), 5)
     catalogue = Catalogue.from_csv_text(day.catalogue_csv())
     decoder, _ = decoder_now(settings)
     events = []

@@ -48,7 +48,12 @@ from stack.runner import Process
 from tests.emulator.correlator import Finding, findings, from_kafka, until, wrapped
 from tests.servers.pubsub import PubSubEmulator, pubsub  # noqa: F401
 
-pytestmark = [pytest.mark.emulator, pytest.mark.filterwarnings("ignore::DeprecationWarning")]
+pytestmark = [
+    pytest.mark.emulator,
+    pytest.mark.timeout(300),
+    pytest.mark.xdist_group("stack"),
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
+]
 
 ROOT = Path(__file__).parents[2]
 TARGETS = {Part.QR_VERIFICATION: "verify", Part.EVENT_CHECKS: "check"}

@@ -37,7 +37,7 @@ ROOT = Path(__file__).parents[2]
 PATIENCE_S = 60.0
 PARTITIONS = 2
 
-pytestmark = pytest.mark.emulator
+pytestmark = [pytest.mark.emulator, pytest.mark.timeout(240), pytest.mark.xdist_group("kafka")]
 
 
 @pytest.fixture

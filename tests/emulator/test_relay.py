@@ -42,7 +42,7 @@ ROOT = Path(__file__).parents[2]
 PATIENCE_S = 80.0
 QUARANTINE = "quarantine"
 
-pytestmark = pytest.mark.emulator
+pytestmark = [pytest.mark.emulator, pytest.mark.timeout(240), pytest.mark.xdist_group("kafka")]
 
 
 def wait_for(true: Callable[[], object], what: Callable[[], str] = lambda: "it never happened") -> None:

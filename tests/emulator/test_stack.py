@@ -25,10 +25,10 @@ from stack.day import SITE, simulate
 from stack.local import LocalStack, Options, StackError, missing, running
 
 # A dozen processes start, on a machine that may be busy with other tests.
-pytestmark = [pytest.mark.emulator, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.emulator, pytest.mark.timeout(500), pytest.mark.xdist_group("stack")]
 
 ROOT = Path(__file__).parents[2]
-PATIENCE_S = 60.0
+PATIENCE_S = 150.0
 MARK = "TEST_STACK_MARK"
 SEED = 100
 BEGIN, END = "2025-06-03T02:41:00", "2025-06-03T03:00:00"

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import importlib.metadata
-import ipaddress
 import time
 from collections.abc import Callable
-from threading import Lock
 from typing import Final
 
 import structlog
@@ -31,7 +29,8 @@ from cloud_run.api.resources import (
     users,
 )
 from cloud_run.api.security import protect
-from guardian.desk_ports import AlertDesk, StoreUnavailableError
+from cloud_run.serving.health import Probe, asked_from_this_machine
+from guardian.desk_ports import StoreUnavailableError
 
 RESOURCES: Final[tuple[Callable[[OpenAPI, Parts], None], ...]] = (
     auth.register,
@@ -49,8 +48,6 @@ RESOURCES: Final[tuple[Callable[[OpenAPI, Parts], None], ...]] = (
 
 MAX_BODY_BYTES: Final = 6 << 20
 """Bytes in the largest request: a photo of a code."""
-PROBE_EVERY_S: Final = 2.0
-"""Between two questions to the store: readiness may be asked by anybody."""
 
 log = structlog.get_logger("api")
 
@@ -91,7 +88,7 @@ def version() -> str:
 
 
 def _register_probes(app: Flask, parts: Parts) -> None:
-    probe = _Probe(parts.desk)
+    probe = Probe(parts.desk.reachable)
 
     def healthz() -> Response:
         return Response(status=204)
@@ -101,7 +98,7 @@ def _register_probes(app: Flask, parts: Parts) -> None:
 
     def metrics() -> Response:
         # For a collector beside us in the same container or on the same machine.
-        if not _from_here():
+        if not asked_from_this_machine():
             raise Problem(403, "forbidden", "metrics are for this machine only")
         return Response(parts.metrics.text(), content_type=CONTENT_TYPE_LATEST)
 
@@ -144,40 +141,3 @@ def _failed(error: Exception) -> Response:
     """An error nobody has foreseen. Its text may quote what was sent, so only its kind is told."""
     log.error("request_failed", error=type(error).__name__, endpoint=request.endpoint)
     return Problem(500, "internal", "an error of ours; it is in the log").response()
-
-
-def _from_here() -> bool:
-    try:
-        return ipaddress.ip_address(request.remote_addr or "").is_loopback
-    except ValueError:
-        return False
-
-
-class _Probe:
-    """Whether the store answers, asked at most every `PROBE_EVERY_S` and by one request at a time."""
-
-    def __init__(self, desk: AlertDesk) -> None:
-        self._desk = desk
-        self._asking = Lock()
-        self._asked: float | None = None
-        self._reachable = False
-
-    def reachable(self) -> bool:
-        """As of the last question."""
-        if self._asking.acquire(blocking=False):
-            try:
-                now = time.monotonic()
-                if self._asked is None or now - self._asked >= PROBE_EVERY_S:
-                    self._reachable = self._ask()
-                    self._asked = time.monotonic()
-            finally:
-                self._asking.release()
-        return self._reachable
-
-    def _ask(self) -> bool:
-        try:
-            self._desk.reachable()
-        except Exception as error:
-            log.warning("store_not_reachable", error=type(error).__name__)
-            return False
-        return True

@@ -27,7 +27,7 @@ from cloud_run.api.metrics import Metrics
 from cloud_run.api.parts import Accounts, Parts, Records
 from cloud_run.api.security import Authenticator
 from cloud_run.api.settings import ApiSettings, IdentitySettings, api_settings
-from cloud_run.correlator import logs
+from cloud_run.serving import logs
 from guardian.adapters.embedded.desk import SqliteDesk
 from guardian.adapters.embedded.desk_file import DeskFile
 from guardian.adapters.embedded.event_log import SqliteEventLog, event_log_path

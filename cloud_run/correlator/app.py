@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import ipaddress
-import time
 from collections.abc import Callable
 from concurrent.futures import Future
-from threading import Lock
 
 import msgspec
 import structlog
@@ -15,6 +12,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from werkzeug.exceptions import HTTPException
 
 from cloud_run.correlator.metrics import Metrics
+from cloud_run.serving.health import Probe, asked_from_this_machine
 from guardian.adapters.google.oidc import (
     ForbiddenError,
     KeysUnavailableError,
@@ -25,9 +23,6 @@ from guardian.adapters.google.pubsub_message import MAX_BODY_BYTES, Message, Pus
 from guardian.events.model import Event, Rejected
 from guardian.ports import StateStore
 from guardian.runtime.grouping import BusyError, Grouping, NotCommittedError, StoppedError
-
-PROBE_EVERY_S = 2.0
-"""Between two questions to the store: readiness may be asked by anybody, and questions cost money."""
 
 log = structlog.get_logger("correlator")
 
@@ -53,7 +48,7 @@ def create_app(parts: Parts) -> Flask:
     app = Flask("correlator", static_folder=None)
     # One more than may be: a body that does not say how long it is is cut off there, and would look whole.
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES + 1
-    probe = _Probe(parts.store)
+    probe = Probe(parts.store.watermark)
 
     def push(project: str | None = None, topic: str | None = None) -> Response:
         if (refused := _unwelcome(parts.verifier)) is not None:
@@ -84,7 +79,7 @@ def create_app(parts: Parts) -> Flask:
 
     def metrics() -> Response:
         # A collector beside us in the same container or pod has no token, and needs none.
-        if not _from_here() and (refused := _unwelcome(parts.verifier)) is not None:
+        if not asked_from_this_machine() and (refused := _unwelcome(parts.verifier)) is not None:
             return refused
         return Response(parts.metrics.text(), content_type=CONTENT_TYPE_LATEST)
 
@@ -142,40 +137,3 @@ def _answer(hand_in: Callable[[], Future[None]], most_s: float) -> Response:
         log.warning("answer_overdue", path=request.endpoint)
         return Response(status=503)
     return Response(status=204)
-
-
-def _from_here() -> bool:
-    try:
-        return ipaddress.ip_address(request.remote_addr or "").is_loopback
-    except ValueError:
-        return False
-
-
-class _Probe:
-    """Whether the store answers, asked at most every `PROBE_EVERY_S` and by one request at a time."""
-
-    def __init__(self, store: StateStore) -> None:
-        self._store = store
-        self._asking = Lock()
-        self._asked: float | None = None
-        self._reachable = False
-
-    def reachable(self) -> bool:
-        """As of the last question."""
-        if self._asking.acquire(blocking=False):
-            try:
-                now = time.monotonic()
-                if self._asked is None or now - self._asked >= PROBE_EVERY_S:
-                    self._reachable = self._ask()
-                    self._asked = time.monotonic()
-            finally:
-                self._asking.release()
-        return self._reachable
-
-    def _ask(self) -> bool:
-        try:
-            self._store.watermark()
-        except Exception as error:
-            log.warning("store_not_reachable", error=type(error).__name__)
-            return False
-        return True

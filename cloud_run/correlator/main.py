@@ -14,10 +14,10 @@ from flask import Flask
 from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
 
-from cloud_run.correlator import logs
 from cloud_run.correlator.app import Parts, create_app
 from cloud_run.correlator.metrics import Metrics
 from cloud_run.correlator.settings import CorrelatorSettings, OidcSettings, correlator_settings
+from cloud_run.serving import logs
 from guardian.adapters.google.oidc import FixedKeys, GoogleKeys, TokenVerifier
 from guardian.runtime.part import PartProcess
 from guardian.runtime.settings import SettingsError, load_settings

@@ -24,6 +24,7 @@ from guardian.adapters.kafka.settings import KafkaSettings, KafkaSettingsError, 
 from guardian.adapters.kafka.values import value_reader
 from guardian.adapters.publishing import Publisher
 from guardian.events.topics import TOPICS
+from guardian.runtime.json_logs import log_as_json
 
 STALLED_AFTER_S: Final = 60.0
 """A loop that has not gone round for so long hangs."""
@@ -82,16 +83,7 @@ class AlertsThread:
 
 def main(environment: Mapping[str, str] = os.environ) -> int:
     """Runs until SIGTERM or SIGINT. Returns 2 when the settings cannot be used."""
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso"),
-            structlog.processors.format_exc_info,
-            structlog.processors.EventRenamer("message"),
-            structlog.processors.JSONRenderer(),
-        ],
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-    )
+    log_as_json()
     try:
         kafka = kafka_settings(environment)
         project = _required(environment, "GOOGLE_CLOUD_PROJECT")

@@ -6,7 +6,6 @@ The alert is on screen, with its template narrative, before this is called; noth
 from __future__ import annotations
 
 import os
-import sys
 from functools import cache
 
 import functions_framework
@@ -19,17 +18,9 @@ from guardian.adapters.google.firestore_narratives import FirestoreNarratives
 from guardian.adapters.google.gemini_narrator import GeminiNarrator, gemini_settings
 from guardian.alerts.document import DocumentError, read_alert
 from guardian.alerts.model import Status
+from guardian.runtime.json_logs import log_as_json
 
-structlog.configure(
-    processors=[
-        structlog.processors.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso"),
-        structlog.processors.format_exc_info,
-        structlog.processors.EventRenamer("message"),
-        structlog.processors.JSONRenderer(),
-    ],
-    logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-)
+log_as_json()
 log = structlog.get_logger("alert_narrator")
 
 

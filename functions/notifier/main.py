@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from functools import cache
 from pathlib import Path
 
@@ -17,17 +16,9 @@ from guardian.adapters.google.firestore_notices import FirestoreRecords
 from guardian.adapters.notify.notifier import Notifier
 from guardian.adapters.notify.settings import load_notifier
 from guardian.alerts.document import DocumentError, read_alert
+from guardian.runtime.json_logs import log_as_json
 
-structlog.configure(
-    processors=[
-        structlog.processors.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso"),
-        structlog.processors.format_exc_info,
-        structlog.processors.EventRenamer("message"),
-        structlog.processors.JSONRenderer(),
-    ],
-    logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-)
+log_as_json()
 log = structlog.get_logger("notifier")
 
 

@@ -8,7 +8,8 @@ import functions_framework
 from cloudevents.http import CloudEvent
 
 from guardian.detectors.parts import Part
-from guardian.runtime.part import PartFunction, log_as_json
+from guardian.runtime.json_logs import log_as_json
+from guardian.runtime.part import PartFunction
 
 log_as_json()
 _function = PartFunction(Part.QR_VERIFICATION, os.environ)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import atexit
 import secrets
-import sys
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from datetime import tzinfo
@@ -312,17 +311,3 @@ class PartFunction:
                 "part_started", part=self._settings.part, site=process.site, worker=self._settings.worker
             )
             return process
-
-
-def log_as_json() -> None:
-    """Logs one JSON object a line, on standard error."""
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso"),
-            structlog.processors.format_exc_info,
-            structlog.processors.EventRenamer("message"),
-            structlog.processors.JSONRenderer(),
-        ],
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-    )

@@ -46,6 +46,8 @@ from stack.produce import recorded
 ROOT = Path(__file__).parents[1]
 LATENCY_RATE = 200
 LATENCY_S = 60
+GIVE_UP_S = 900.0
+"""A record that never arrives must not keep the measurement waiting for ever."""
 SECONDS_OF_MONTH = 30 * 86_400
 
 PRICES = {"reads": 0.03, "writes": 0.09, "deletes": 0.01}
@@ -114,6 +116,8 @@ def _throughput(stack: LocalStack, day: Path) -> None:
         for part, store in stores.items():
             if part not in done and sum(map(count, store.arrived().values())) >= wanted[part]:
                 done[part] = now
+        if now > GIVE_UP_S:
+            raise SystemExit(f"after {now:.0f} s there is only {sorted(done)} of {wanted}")
         time.sleep(0.2)
     print(f"\n{len(topics):,} records, as fast as they go:")
     numbers = {"produced to Kafka": len(topics), "bridged to Pub/Sub": len(topics)} | dict(wanted)

@@ -26,7 +26,7 @@ $(STAMP): requirements.txt requirements-dev.txt pyproject.toml
 	$(PIP_INSTALL) --no-deps --no-build-isolation --editable .
 	@touch $@
 
-demo: setup ## simulate a live warehouse and store with attacks in them, and serve the dashboard
+demo: setup ## simulate a live warehouse and store with attacks in them; alerts appear in the terminal
 	$(BIN)/guardian demo
 
 stack: setup ## the whole cloud shape on this machine: Kafka, emulators, every part (docs/stack.md)

@@ -48,5 +48,4 @@ def answer(content: BaseModel | dict[str, Any], status: int = 200, **headers: st
 
 def iso(ms: int) -> str:
     """A time as the API tells it: ISO-8601, UTC, milliseconds, Z."""
-    at = datetime.fromtimestamp(ms / 1000, UTC)
-    return f"{at:%Y-%m-%dT%H:%M:%S}.{ms % 1000:03d}Z"
+    return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

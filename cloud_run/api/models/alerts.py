@@ -10,6 +10,7 @@ from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema
 
 from cloud_run.api.answers import iso
 from cloud_run.api.models.audit import AuditItem
+from cloud_run.api.models.parameters import Parameters
 from cloud_run.api.value_at_risk import value_at_risk
 from guardian.alerts.handling import ASSIGNEE_CHARS, NOTE_CHARS, Action, Handling, Resolution
 from guardian.alerts.model import Severity, Status, Workflow
@@ -44,7 +45,7 @@ _Site = Annotated[str, Field(max_length=200)]
 _Type = Annotated[str, Field(max_length=100)]
 
 
-class AlertFilter(BaseModel):
+class AlertFilter(Parameters):
     """Which alerts. Several of one parameter: any of them. q: words in narrative or subject."""
 
     severity: list[Severity] = Field(default_factory=list, max_length=4)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from pydantic import BaseModel, Field
 
 from cloud_run.api.models.alerts import Moment
+from cloud_run.api.models.parameters import Parameters
 
 
-class AnalyticsQuery(BaseModel):
+class AnalyticsQuery(Parameters):
     """Of which site; without one, of all."""
 
     site: str | None = Field(default=None, max_length=200)

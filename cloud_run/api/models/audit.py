@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
+from cloud_run.api.models.parameters import Parameters
 from guardian.desk_ports import MOST_ITEMS, AuditEntry
 
 
@@ -43,7 +44,7 @@ class AuditPage(BaseModel):
     next_cursor: str
 
 
-class AuditQuery(BaseModel):
+class AuditQuery(Parameters):
     """Which part of it, the latest first."""
 
     site: str | None = Field(default=None, max_length=200)

@@ -7,11 +7,12 @@ from typing import Any, Literal
 from pydantic import BaseModel, Field
 
 from cloud_run.api.answers import iso
+from cloud_run.api.models.parameters import Parameters
 from guardian.desk_ports import MOST_ITEMS, Job, JobState
 from guardian.events.catalogue import Catalogue
 
 
-class StockFilter(BaseModel):
+class StockFilter(Parameters):
     """Which stock. location: this place and those in it ("WH1", "WH1/A-01")."""
 
     site: str | None = Field(default=None, max_length=200)

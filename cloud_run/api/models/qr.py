@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field
 
 from cloud_run.api.answers import iso
 from cloud_run.api.models.alerts import AlertItem
+from cloud_run.api.models.parameters import Parameters
 from cloud_run.api.models.stations import iso_or_none
 from guardian.desk_ports import MOST_ITEMS
 from guardian.qr.link import MAX_CHARS, MAX_FIELD_CHARS
@@ -139,7 +140,7 @@ class ProductPath(BaseModel):
     product_id: str
 
 
-class HistoryQuery(BaseModel):
+class HistoryQuery(Parameters):
     """Which page of its codes."""
 
     site: str | None = Field(default=None, max_length=200)

@@ -7,9 +7,10 @@ from typing import Any
 from pydantic import BaseModel, Field
 
 from cloud_run.api.answers import iso
+from cloud_run.api.models.parameters import Parameters
 
 
-class StationsQuery(BaseModel):
+class StationsQuery(Parameters):
     """Of which site; without one, of all."""
 
     site: str | None = Field(default=None, max_length=200)

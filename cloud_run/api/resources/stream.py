@@ -14,12 +14,13 @@ import msgspec
 from flask import Flask, Response, request
 from flask_openapi3 import OpenAPI
 from flask_sock import Sock
-from pydantic import BaseModel, Field
+from pydantic import Field
 from simple_websocket import ConnectionClosed
 
 from cloud_run.api.alert_items import AlertItems
 from cloud_run.api.answers import answers, resource
 from cloud_run.api.live import EndedError, Listener, Live, Regular, Told, TooManyError
+from cloud_run.api.models.parameters import Parameters
 from cloud_run.api.parts import Parts
 from cloud_run.api.problems import Problem
 from cloud_run.api.security import API, Session, current_session
@@ -35,7 +36,7 @@ ALERT, RESET, EXPIRED = "alert", "reset", "expired"
 INVENTORY_EVENTS: Final = frozenset({"stock", "station"})
 
 
-class StreamQuery(BaseModel):
+class StreamQuery(Parameters):
     """after: the id of the last event received, where `Last-Event-ID` cannot be set."""
 
     after: str = Field(default="", max_length=2_000)

@@ -69,7 +69,7 @@ class SqliteDesk:
         sql += f" ORDER BY {order}a.event_time DESC, a.alert_id DESC LIMIT ?"
         with self._file.reading() as db:
             ids = [row[0] for row in db.execute(sql, (*values, limit + 1))]
-            items = [_one(db, None, alert_id) for alert_id in ids[:limit]]
+            items = _items(db, ids[:limit])
             sites, named = _of_sites(query.sites)
             (open_,) = db.execute(f"SELECT count(*) {_FROM} WHERE {sites} AND {_OPEN}", named).fetchone()
         cursor = _cursor(query.order, items[-1].alert) if len(ids) > limit else ""
@@ -232,6 +232,13 @@ def _one(db: sqlite3.Connection, site: str | None, alert_id: str) -> AlertWithHa
     if row is None:
         raise NotFoundError("no such alert")
     return _item(row)
+
+
+def _items(db: sqlite3.Connection, ids: list[str]) -> list[AlertWithHandling]:
+    """These alerts, all there, in this order."""
+    sql = f"{_SELECT} {_FROM} WHERE a.alert_id IN ({', '.join('?' * len(ids))})"
+    found = {item.alert.alert_id: item for item in map(_item, db.execute(sql, ids))}
+    return [found[alert_id] for alert_id in ids]
 
 
 def _item(row: tuple[Any, ...]) -> AlertWithHandling:

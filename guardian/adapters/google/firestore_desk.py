@@ -39,6 +39,7 @@ from guardian.adapters.google.firestore_documents import (
 )
 from guardian.alerts.handling import HandlingChange, apply
 from guardian.alerts.model import Severity, Status, Workflow
+from guardian.alerts.place import is_at
 from guardian.desk_ports import (
     MOST_ITEMS,
     AlertPage,
@@ -167,7 +168,8 @@ class FirestoreDesk:
             found = list(islice(merged, limit + 1))
         entries = [_entry(one) for one in found[:limit]]
         more = len(found) > limit
-        return entries, write_cursor("audit", (found[limit - 1].get("number"),)) if more else ""
+        # A browser's numbers are no whole ones of that size.
+        return entries, write_cursor("audit", (int(found[limit - 1].get("number")),)) if more else ""
 
     def record(self, entry: AuditEntry) -> None:
         """Adds a row to the audit."""
@@ -369,6 +371,7 @@ def _matches(item: AlertWithHandling, query: AlertQuery) -> bool:
         and (not query.workflows or item.handling.workflow in query.workflows)
         and (not query.statuses or alert.status in query.statuses)
         and (not query.types or alert.type in query.types)
+        and (not query.place or is_at(alert, query.place))
         and (not text or text in alert.narrative.casefold() or text in alert.subject.id.casefold())
     )
 
@@ -380,6 +383,7 @@ def _item(found: DocumentSnapshot[Any]) -> AlertWithHandling:
 
 def _entry(found: DocumentSnapshot[Any]) -> AuditEntry:
     fields = found.to_dict() or {}
+    detail = fields["detail"]  # of a browser's change as a map, which the security rules can look into
     return AuditEntry(
         id=found.id,
         at=fields["at"],
@@ -387,7 +391,7 @@ def _entry(found: DocumentSnapshot[Any]) -> AuditEntry:
         site=fields["site"],
         action=fields["action"],
         subject=fields["subject"],
-        detail=msgspec.json.decode(fields["detail"]),
+        detail=msgspec.json.decode(detail) if isinstance(detail, str) else detail,
     )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import os
 import signal
 import sys
 import threading
@@ -22,6 +23,7 @@ import msgspec
 from confluent_kafka import Producer
 
 from guardian.adapters.embedded.files import FileSource, RecordingError, find_recordings
+from guardian.adapters.kafka.settings import kafka_settings
 from guardian.events.decode import Decoder
 from guardian.events.model import Event
 from guardian.events.times import TimeError, TimeParser, format_time, parse_zone
@@ -163,9 +165,9 @@ class KafkaSender:
     """Hands records to Kafka. failures: how many it has not taken."""
 
     def __init__(self, bootstrap: str) -> None:
-        self._producer = Producer(
-            {"bootstrap.servers": bootstrap, "linger.ms": 5, "enable.idempotence": True, "log_level": 3}
-        )
+        # How to log in to a cluster that is not the stack's: docs/bridge.md.
+        config = kafka_settings(os.environ, bootstrap).client_config()
+        self._producer = Producer({**config, "linger.ms": 5, "enable.idempotence": True, "log_level": 3})
         self._began = self._told = time.monotonic()
         self._sent = 0
         self.failures = 0

@@ -1,0 +1,1 @@
+"""What a deployment is made of: Terraform, staged functions, images."""

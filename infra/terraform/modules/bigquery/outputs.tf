@@ -1,0 +1,3 @@
+output "dataset" {
+  value = google_bigquery_dataset.this.dataset_id
+}

@@ -11,7 +11,19 @@ import typer
 
 from guardian.adapters.embedded.files import RecordingError
 from guardian.adapters.embedded.sqlite_store import SchemaError
-from guardian.cli import demo, detectors, evaluate, qr, replay, run, serve_feed, simulate, users
+from guardian.cli import (
+    demo,
+    detectors,
+    evaluate,
+    history,
+    qr,
+    replay,
+    report,
+    run,
+    serve_feed,
+    simulate,
+    users,
+)
 from guardian.runtime.settings import SettingsError
 from simulators.feed_server import RecordingError as FeedError
 
@@ -28,6 +40,8 @@ app.command("demo")(demo.demo_command)
 app.command("simulate")(simulate.simulate_command)
 app.command("evaluate")(evaluate.evaluate_command)
 app.command("serve-feed")(serve_feed.serve_feed_command)
+app.command("report")(report.report_command)
+app.add_typer(history.app, name="history")
 app.add_typer(qr.app, name="qr")
 app.add_typer(users.app, name="users")
 

@@ -15,6 +15,7 @@ from guardian.adapters.embedded.files import FileSource, find_catalogue, find_re
 from guardian.adapters.embedded.sqlite_store import SqliteStore
 from guardian.cli.options import CatalogOption, SettingsOption, SiteOption, ZoneOption, site_settings
 from guardian.cli.output import print_summary, write_results
+from guardian.cli.reproduce import reproduce_command
 from guardian.engine.plan import Plan
 from guardian.runtime.composition import (
     build_engine,
@@ -30,8 +31,8 @@ from guardian.runtime.worker import Worker
 
 def replay_command(
     paths: Annotated[
-        list[str], typer.Argument(help="Folders or files of recorded streams; - for standard input.")
-    ],
+        list[str] | None, typer.Argument(help="Folders or files of recorded streams; - for standard input.")
+    ] = None,
     catalog: CatalogOption = None,
     alerts: Annotated[Path | None, typer.Option(help="Write the alerts here, JSON lines.")] = None,
     events: Annotated[
@@ -57,8 +58,21 @@ def replay_command(
         ),
     ] = False,
     batch: Annotated[int, typer.Option(min=1, help="Records decided and committed together.")] = BATCH,
+    history: Annotated[
+        Path | None, typer.Option(help="Folder of history to decide --alert again from (docs/reports.md).")
+    ] = None,
+    alert: Annotated[
+        str | None, typer.Option(help="Id of an alert: decide it again from --history, and compare.")
+    ] = None,
 ) -> None:
     """Runs recorded streams through every detector in event time, as fast as it can."""
+    if alert is not None or history is not None:
+        if alert is None or history is None or paths:
+            raise SettingsError("--alert ID and --history FOLDER go together, and without recordings")
+        reproduce_command(history, alert, settings, catalog)
+        return
+    if not paths:
+        raise SettingsError("nothing to replay: give folders or files of recorded streams")
     chosen = site_settings(settings, zone, site)
     given: list[Path | Literal["-"]] = [Path(path) if path != "-" else "-" for path in paths]
     for out in (alerts, events, quarantine, threat_scores):

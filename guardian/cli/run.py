@@ -17,6 +17,7 @@ from guardian.adapters.embedded.files import find_catalogue, find_recordings
 from guardian.adapters.embedded.follow import FollowSource
 from guardian.adapters.embedded.sqlite_store import SqliteStore
 from guardian.adapters.embedded.tcp_feed import TcpFeedSource
+from guardian.cli.kept_history import KeptHistory
 from guardian.cli.options import CatalogOption, SettingsOption, SiteOption, ZoneOption, site_settings
 from guardian.cli.output import alert_row, print_summary
 from guardian.engine.plan import Plan
@@ -55,6 +56,13 @@ def run_command(
         typer.Option("--event-log", help="Keep the events too, beside it: the API shows them with alerts."),
     ] = False,
     event_log_days: Annotated[int, typer.Option(min=1, help="How long events are kept.")] = 7,
+    history: Annotated[
+        Path | None,
+        typer.Option(
+            help="Keep every event and alert by date in this folder, for reports (docs/reports.md)."
+        ),
+    ] = None,
+    history_days: Annotated[int, typer.Option(min=1, help="How long history is kept.")] = 90,
     catalog: CatalogOption = None,
     zone: ZoneOption = None,
     site: SiteOption = None,
@@ -65,7 +73,8 @@ def run_command(
     paths = [Path(path) for path in follow or []]
     if not paths and tcp is None and kafka is None:
         raise SettingsError("nothing to watch: give files to follow, --tcp HOST:PORT or --kafka HOST:PORT")
-    catalogue = load_catalogue(catalog or find_catalogue(paths))
+    catalogue_path = catalog or find_catalogue(paths)
+    catalogue = load_catalogue(catalogue_path)
     decoder, times = decoder_now(chosen)
     engine = build_engine(chosen, catalogue, site_codes(chosen, paths))
     sources: list[Source] = []
@@ -94,12 +103,17 @@ def run_command(
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     store = SqliteStore(db)
+    kept = None
+    if history is not None:
+        kept = KeptHistory(history, chosen, store, db, days=history_days, catalogue=catalogue_path)
     events = EventLogWriter(event_log_path(db), kept_ms=event_log_days * DAY_MS) if event_log else None
     service = Service(
         Worker(engine, store),
         sources,
         idle_after_s=chosen.idle_after_s,
         on_plan=show,
+        before_batch=lambda batch: None if kept is None else kept.before(batch),
+        on_tick=lambda silence_ms: None if kept is None else kept.ticked(silence_ms),
         on_batch=lambda batch: None if events is None else events.append(batch.events),
         on_turn=on_turn,
     )
@@ -110,6 +124,8 @@ def run_command(
     finally:
         service.close()
         store.close()
+        if kept is not None:
+            kept.close()
         if events is not None:
             events.close()
 

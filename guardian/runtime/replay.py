@@ -6,7 +6,7 @@ import gc
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from guardian.engine.plan import Plan
+from guardian.engine.plan import Batch, Plan
 from guardian.ports import Source
 from guardian.runtime.worker import Worker
 
@@ -24,17 +24,20 @@ def replay(
     *,
     batch: int = BATCH,
     keep_open: bool = False,
+    before_batch: Callable[[Batch], None] = lambda batch: None,
     on_plan: Callable[[Plan], None] = lambda plan: None,
 ) -> None:
     """Runs `source` to its end, going on from what the worker's store has committed.
 
     keep_open: more input will follow in a later run, so deadlines that have not passed stay pending.
-    on_plan: called with every plan, once it is committed.
+    before_batch: called with what is about to be decided on. on_plan: called with every plan, once it is
+    committed.
     """
     source.resume(worker.store.positions())
     with _seldom_collecting():
         while (waiting := source.poll(batch, 1.0)) is not None:
             if waiting.events or waiting.rejected:
+                before_batch(waiting)
                 on_plan(worker.process(waiting))
         if not keep_open:
             on_plan(worker.finish())

@@ -26,19 +26,24 @@ class Service:
         *,
         idle_after_s: float,
         on_plan: Callable[[Plan], None] = lambda plan: None,
+        before_batch: Callable[[Batch], None] = lambda batch: None,
         on_batch: Callable[[Batch], None] = lambda batch: None,
+        on_tick: Callable[[int], None] = lambda silence_ms: None,
         on_turn: Callable[[], None] = lambda: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """idle_after_s: silence after which the clock moves the watermark on. on_plan: called with every
-        plan, once it is committed. on_batch: called with what was decided on, after that. on_turn: called
-        every time round. clock: seconds, monotonic.
+        plan, once it is committed. before_batch: called with what is about to be decided on. on_batch: called
+        with what was decided on, after on_plan. on_tick: called after the clock has moved the watermark on,
+        with the silence until then. on_turn: called every time round. clock: seconds, monotonic.
         """
         self._worker = worker
         self._sources = list(sources)
         self._idle_after_s = idle_after_s
         self._on_plan = on_plan
+        self._before_batch = before_batch
         self._on_batch = on_batch
+        self._on_tick = on_tick
         self._on_turn = on_turn
         self._clock = clock
 
@@ -56,6 +61,7 @@ class Service:
                     self._sources.remove(source)
                 elif waiting.events or waiting.rejected:
                     heard = self._clock()
+                    self._before_batch(waiting)
                     self._on_plan(self._worker.process(waiting))
                     self._on_batch(waiting)
                 elif not source.live():
@@ -64,7 +70,9 @@ class Service:
             now = self._clock()
             if now - heard >= self._idle_after_s and now - ticked >= TICK_S:
                 ticked = now
-                self._on_plan(self._worker.tick(int((now - heard) * 1000)))
+                silence_ms = int((now - heard) * 1000)
+                self._on_plan(self._worker.tick(silence_ms))
+                self._on_tick(silence_ms)
 
     def close(self) -> None:
         """Closes the sources."""

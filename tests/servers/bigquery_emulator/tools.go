@@ -1,0 +1,5 @@
+//go:build tools
+
+package bigquery
+
+import _ "github.com/goccy/bigquery-emulator/cmd/bigquery-emulator"

@@ -5,6 +5,7 @@ Adapters implement these over the embedded product's files and over Firestore.
 
 from __future__ import annotations
 
+from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol
 
@@ -52,7 +53,8 @@ class AlertQuery(msgspec.Struct, frozen=True, kw_only=True):
     """Which alerts. An empty tuple or None means any.
 
     sites: those the asker may see; None: all. since, until: event time, epoch milliseconds, the first
-    included, the second not. text: words that narrative or subject contain, in any case. cursor: from the
+    included, the second not. place: a station or location and everything in it (`guardian.alerts.place`).
+    text: words that narrative or subject contain, in any case. cursor: from the
     page before.
     """
 
@@ -61,6 +63,7 @@ class AlertQuery(msgspec.Struct, frozen=True, kw_only=True):
     types: tuple[str, ...] = ()
     statuses: tuple[Status, ...] = ()
     workflows: tuple[Workflow, ...] = ()
+    place: str = ""
     assignee: str | None = None
     since: int | None = None
     until: int | None = None
@@ -284,3 +287,38 @@ class Jobs(Protocol):
 
     def get(self, job_id: str) -> Job | None:
         """The job, or None."""
+
+
+class ReportInfo(msgspec.Struct, frozen=True):
+    """A report there is. days: how much time it is usually about."""
+
+    name: str
+    title: str
+    description: str
+    days: int
+
+
+class ReportTable(msgspec.Struct, frozen=True, kw_only=True):
+    """What a report gave. site: None for all. since, until: ISO-8601, the second not included.
+
+    rows: by column; texts, numbers and null, times and dates as ISO-8601.
+    """
+
+    name: str
+    title: str
+    description: str
+    site: str | None
+    since: str
+    until: str
+    columns: tuple[str, ...]
+    rows: list[list[str | int | float | bool | None]]
+
+
+class Reports(Protocol):
+    """Reports over history."""
+
+    def list(self) -> list[ReportInfo]:
+        """Every report there is, by name."""
+
+    def run(self, name: str, site: str | None, since: datetime, until: datetime) -> ReportTable:
+        """One of them, for a site or, with None, for all. Raises NotFoundError, StoreUnavailableError."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Final
 
 from joserfc import jwt
@@ -15,6 +16,8 @@ from guardian.adapters.embedded.users import Users
 from guardian.desk_ports import User
 
 LIFE_S: Final = 600
+VERIFIED: Final = 1_000
+"""Tokens whose signatures are remembered to be good."""
 LONGEST: Final = 4_096
 """Characters in the longest token that is looked at."""
 
@@ -31,6 +34,8 @@ class AccessTokens:
         self._clock = clock
         new = OKPKey.generate_key("Ed25519").as_dict(private=True)
         self._key = OKPKey.import_key(json.loads(users.signing_key(json.dumps(new).encode())))
+        # A signature that was good once stays good, and takes as long to verify as some requests to answer.
+        self._verified = lru_cache(VERIFIED)(self._verify)
 
     def issue(self, user: User) -> str:
         """A token for a user, good for `LIFE_S`."""
@@ -44,6 +49,16 @@ class AccessTokens:
             raise UnauthenticatedError("no bearer token")
         if len(token) > LONGEST:
             raise UnauthenticatedError("token too long")
+        subject, expires = self._verified(token)
+        if expires <= self._clock():
+            raise UnauthenticatedError("expired")
+        user = self._users.active(subject)
+        if user is None:
+            raise UnauthenticatedError("the user may no longer come in")
+        return Session(user, expires)
+
+    def _verify(self, token: str) -> tuple[str, int]:
+        """Whom a token of ours is for, and until when. Raises UnauthenticatedError."""
         try:
             read = jwt.decode(token, self._key, algorithms=_ALGORITHMS)
             claims = read.claims
@@ -52,9 +67,6 @@ class AccessTokens:
         expires, subject = claims.get("exp"), claims.get("sub")
         if claims.get("iss") != _ISSUER or claims.get("aud") != _ISSUER or read.header.get("typ") != "at+jwt":
             raise UnauthenticatedError("made for something else")
-        if type(expires) is not int or type(subject) is not str or expires <= self._clock():
-            raise UnauthenticatedError("expired")
-        user = self._users.active(subject)
-        if user is None:
-            raise UnauthenticatedError("the user may no longer come in")
-        return Session(user, expires)
+        if type(expires) is not int or type(subject) is not str:
+            raise UnauthenticatedError("says nothing of use")
+        return subject, expires

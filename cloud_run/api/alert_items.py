@@ -37,20 +37,37 @@ _CSV_COLUMNS: Final = (
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 
+REMEMBERED: Final = 5_000
+"""Items that are kept in JSON for the next time: as many as a dashboard watches."""
+
+
 class AlertItems:
-    """Makes items of alerts."""
+    """Makes items of alerts. For many threads."""
 
     def __init__(self, catalogue: Catalogue) -> None:
         self._catalogue = catalogue
+        self._made: dict[str, tuple[AlertWithHandling, bytes]] = {}
 
     def item(self, found: AlertWithHandling) -> AlertItem:
         """The alert as the API tells it."""
         return AlertItem.of(found, title(found.alert.type), self._catalogue)
 
+    def json(self, found: AlertWithHandling) -> bytes:
+        """The same in JSON; what was made of it before, as long as nothing of it has changed."""
+        alert_id = found.alert.alert_id
+        made = self._made.get(alert_id)
+        if made is not None and made[0] == found:
+            return made[1]
+        content = self.item(found).model_dump_json().encode()
+        if len(self._made) >= REMEMBERED:
+            self._made.clear()
+        self._made[alert_id] = found, content
+        return content
+
     def jsonl(self, found: Iterable[AlertWithHandling]) -> Iterator[bytes]:
         """One object a line."""
         for one in found:
-            yield self.item(one).model_dump_json().encode() + b"\n"
+            yield self.json(one) + b"\n"
 
     def csv(self, found: Iterable[AlertWithHandling]) -> Iterator[bytes]:
         """For spreadsheets: what looks like a formula is made a text by a leading apostrophe."""

@@ -12,8 +12,10 @@ from flask import Flask, Response, g, request
 from flask_openapi3 import Info, OpenAPI
 from prometheus_client import CONTENT_TYPE_LATEST
 from werkzeug.exceptions import HTTPException
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 from cloud_run.api import pages
+from cloud_run.api.firebase import firebase_addresses
 from cloud_run.api.parts import Parts
 from cloud_run.api.problems import Problem, ProblemDocument, validation_response
 from cloud_run.api.resources import (
@@ -21,8 +23,11 @@ from cloud_run.api.resources import (
     analytics,
     audit,
     auth,
+    catalogue,
     inventory,
+    people,
     qr,
+    reports,
     stations,
     status,
     stream,
@@ -35,13 +40,16 @@ from guardian.desk_ports import StoreUnavailableError
 RESOURCES: Final[tuple[Callable[[OpenAPI, Parts], None], ...]] = (
     auth.register,
     users.register,
+    people.register,
     alerts.register,
     audit.register,
     stream.register,
+    catalogue.register,
     qr.register,
     inventory.register,
     stations.register,
     analytics.register,
+    reports.register,
     status.register,
 )
 """What the API consists of. See cloud_run/api/resources."""
@@ -68,9 +76,11 @@ def create_app(parts: Parts) -> OpenAPI:
         static_folder=None,
     )
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
+    if hops := parts.settings.proxies:
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops)  # type: ignore[method-assign]
     app.before_request(_begin)
     app.after_request(lambda response: _count(parts, response))
-    protect(app, parts.authenticator)
+    protect(app, parts.authenticator, firebase_addresses(parts.settings.firebase))
     for register in RESOURCES:
         register(app, parts)
     pages.register(app, parts.settings.dashboard)

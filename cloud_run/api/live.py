@@ -172,6 +172,11 @@ class Live:
         """The cursor of now."""
         return self._desk.latest_change()
 
+    @property
+    def telling(self) -> bool:
+        """Whether everything that changes from now on is told: not before the store has answered once."""
+        return self._cursor != ""
+
     def _now(self) -> str:
         """The cursor of now, or nothing: the reader asks again."""
         try:

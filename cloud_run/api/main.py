@@ -26,8 +26,9 @@ from cloud_run.api.live import Live
 from cloud_run.api.metrics import Metrics
 from cloud_run.api.parts import Accounts, Parts, Records
 from cloud_run.api.security import Authenticator
-from cloud_run.api.settings import ApiSettings, IdentitySettings, api_settings
+from cloud_run.api.settings import DEFAULT_DATABASE, ApiSettings, IdentitySettings, api_settings
 from cloud_run.serving import logs
+from cloud_run.serving.lifetime import stop_with_input
 from guardian.adapters.embedded.desk import SqliteDesk
 from guardian.adapters.embedded.desk_file import DeskFile
 from guardian.adapters.embedded.event_log import SqliteEventLog, event_log_path
@@ -35,7 +36,7 @@ from guardian.adapters.embedded.jobs import SqliteJobs
 from guardian.adapters.embedded.rows import SqliteRows
 from guardian.adapters.embedded.sqlite_store import SchemaError
 from guardian.adapters.embedded.users import Users
-from guardian.desk_ports import AlertDesk, StoreUnavailableError
+from guardian.desk_ports import AlertDesk, Reports, StoreUnavailableError
 from guardian.runtime.composition import load_catalogue, site_zone
 from guardian.runtime.settings import Settings, SettingsError, load_settings
 
@@ -71,7 +72,7 @@ class Api:
             records = Records(rows=SqliteRows(file, site.site), jobs=SqliteJobs(file), site=site)
         else:
             desk, records = _cloud(settings, site)
-            authenticator = _identity(settings.identity)
+            authenticator = _identity(settings.identity, settings.database)
         look_s = EMBEDDED_LOOK_S if isinstance(settings.store, Path) else CLOUD_LOOK_S
         self.live = Live(desk, streams=settings.streams, every_s=look_s)
         metrics = Metrics()
@@ -89,6 +90,7 @@ class Api:
                 clock=time.time,
                 event_log=event_log,
                 records=records,
+                reports=_reports(settings),
             )
         )
         log.info("api_started", embedded=accounts is not None)
@@ -119,6 +121,7 @@ class Server(BaseApplication):  # type: ignore[misc]
             "preload_app": False,
             "graceful_timeout": settings.stop_s,
             "keepalive": 75,
+            "forwarded_allow_ips": "",  # who is in front is said by GUARDIAN_PROXIES
             "control_socket_disable": True,
             "logconfig_dict": logs.logging_settings(),
             "post_worker_init": lambda worker: self._end_streams_first(),
@@ -163,17 +166,38 @@ def _cloud(settings: ApiSettings, site: Settings) -> tuple[AlertDesk, Records]:
     return FirestoreDesk(client), Records(rows=FirestoreRows(client), jobs=FirestoreJobs(client), site=site)
 
 
-def _identity(settings: IdentitySettings | None) -> Authenticator:
+def _reports(settings: ApiSettings) -> Reports | None:
+    if settings.history is not None:
+        try:
+            from guardian.adapters.embedded.history.folder import HistoryFolder
+            from guardian.adapters.embedded.history_reports import EmbeddedReports
+        except ImportError as error:
+            raise SettingsError(f"GUARDIAN_HISTORY needs the extra `reports`: {error}") from None
+        return EmbeddedReports(HistoryFolder(settings.history))
+    if settings.bigquery is not None:
+        from google.cloud.bigquery import Client
+
+        from guardian.adapters.google.bigquery_reports import BigQueryReports
+
+        return BigQueryReports(Client(settings.project), settings.bigquery)
+    return None
+
+
+def _identity(settings: IdentitySettings | None, database: str | None) -> Authenticator:
     from guardian.adapters.google.identity import IdentityVerifier, identity_keys
+    from guardian.adapters.google.identity_emulator import UnsignedTokens
     from guardian.adapters.google.oidc import FixedKeys
 
     if settings is None:
         raise SettingsError("GUARDIAN_IDENTITY_PROJECT: the project whose users may log in is needed")
+    if settings.emulator is not None:
+        log.warning("tokens_are_not_verified", emulator=settings.emulator)
+        return IdentityTokens(UnsignedTokens(settings.project), database or DEFAULT_DATABASE)
     try:
         keys = identity_keys() if settings.keys is None else FixedKeys.from_file(settings.keys)
     except (OSError, ValueError) as error:
         raise SettingsError(f"GUARDIAN_IDENTITY_KEYS: {error}") from error
-    return IdentityTokens(IdentityVerifier(keys, settings.project))
+    return IdentityTokens(IdentityVerifier(keys, settings.project), database or DEFAULT_DATABASE)
 
 
 def main(environment: Mapping[str, str] = os.environ) -> int:
@@ -185,6 +209,8 @@ def main(environment: Mapping[str, str] = os.environ) -> int:
     except SettingsError as error:
         log.error("settings_unusable", reason=str(error))
         return 2
+    if settings.stop_with_input:
+        stop_with_input(settings.stop_s + 10)
     Server(settings).run()
     return 0
 

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Final
 
 import msgspec
-from flask import Response, send_from_directory
+from flask import Response
 from flask_openapi3 import OpenAPI
 
+from cloud_run.api.page_files import PageFiles
 from cloud_run.api.problems import not_found
 
 _PAGE: Final = """<!doctype html>
@@ -52,14 +53,12 @@ def register(app: OpenAPI, dashboard: Path | None) -> None:
     app.add_url_rule("/docs/<name>", view_func=bundled)
     if dashboard is None:
         return
-    folder = dashboard.resolve()
+    built = PageFiles(dashboard)
 
     def page(path: str = "index.html") -> Response:
         if path.startswith(_NOT_PAGES):
             raise not_found("page")
-        # A place inside the dashboard is no file: its own router finds it.
-        name = path if (folder / path).is_file() else "index.html"
-        return send_from_directory(folder, name)
+        return built.answer(path)
 
     app.add_url_rule("/", view_func=page)
     app.add_url_rule("/<path:path>", view_func=page)

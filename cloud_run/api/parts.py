@@ -13,7 +13,7 @@ from cloud_run.api.metrics import Metrics
 from cloud_run.api.security import Authenticator
 from cloud_run.api.settings import ApiSettings
 from guardian.adapters.embedded.users import Users
-from guardian.desk_ports import AlertDesk, EventLog, Jobs, Rows
+from guardian.desk_ports import AlertDesk, EventLog, Jobs, Reports, Rows
 from guardian.events.catalogue import Catalogue
 from guardian.runtime.settings import Settings
 
@@ -36,8 +36,8 @@ class Records(msgspec.Struct, frozen=True, kw_only=True):
 class Parts(msgspec.Struct, kw_only=True):
     """One of each for the whole process; all may be used by many threads.
 
-    accounts: None where others say who somebody is. event_log: None where there is none. zone: that of the
-    site's naive times. clock: epoch seconds.
+    accounts: None where others say who somebody is. event_log, reports: None where there are none. zone: that
+    of the site's naive times. clock: epoch seconds.
     """
 
     settings: ApiSettings
@@ -51,3 +51,4 @@ class Parts(msgspec.Struct, kw_only=True):
     accounts: Accounts | None = None
     event_log: EventLog | None = None
     records: Records | None = None
+    reports: Reports | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol, TypeVar
 
 import msgspec
@@ -14,14 +14,15 @@ from guardian.desk_ports import Role, User
 API = "/api/v1"
 
 _ROLE = "_required_role"
+_SELF = "'self'"
 _View = TypeVar("_View", bound=Callable[..., Any])
 
 # 'self' alone, except for pictures that the page draws and styles that its libraries set.
+_POLICY = (
+    "default-src 'self'; img-src 'self' data: blob:; style-src 'self' 'unsafe-inline'; object-src 'none';"
+    " base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+)
 _HEADERS = {
-    "Content-Security-Policy": (
-        "default-src 'self'; img-src 'self' data: blob:; style-src 'self' 'unsafe-inline'; object-src 'none';"
-        " base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
-    ),
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "no-referrer",
@@ -110,8 +111,13 @@ def site_scope(wanted: str | None) -> tuple[str, ...] | None:
     return (wanted,) if user.sees(wanted) else ()
 
 
-def protect(app: Flask, authenticator: Authenticator) -> None:
-    """Lets nobody below /api/v1 in who has not proved who they are, and sets the headers of every answer."""
+def protect(app: Flask, authenticator: Authenticator, asked_by_pages: Sequence[str] = ()) -> None:
+    """Lets nobody below /api/v1 in who has not proved who they are, and sets the headers of every answer.
+
+    asked_by_pages: addresses (`https://host`) that the pages may ask besides this server.
+    """
+    policy = f"{_POLICY}; connect-src {' '.join((_SELF, *asked_by_pages))}" if asked_by_pages else _POLICY
+    headers = {"Content-Security-Policy": policy, **_HEADERS}
 
     def check() -> None:
         if not request.path.startswith(f"{API}/") or request.endpoint is None:
@@ -136,7 +142,7 @@ def protect(app: Flask, authenticator: Authenticator) -> None:
         g.session = session
 
     def harden(response: Response) -> Response:
-        for name, value in _HEADERS.items():
+        for name, value in headers.items():
             response.headers.setdefault(name, value)
         if request.path.startswith(f"{API}/"):
             response.headers.setdefault("Cache-Control", "no-store")

@@ -17,9 +17,14 @@ log = structlog.get_logger("health")
 
 
 def asked_from_this_machine() -> bool:
-    """Whether the request being answered comes from the same machine, container or pod."""
+    """Whether the request being answered comes from the same machine, container or pod.
+
+    Behind a proxy whose word is taken, both have to be here: it, and whom it asks for. So nobody who comes
+    by himself can say that he is from here.
+    """
+    before = request.environ.get("werkzeug.proxy_fix.orig", {}).get("REMOTE_ADDR", request.remote_addr)
     try:
-        return ipaddress.ip_address(request.remote_addr or "").is_loopback
+        return all(ipaddress.ip_address(one or "").is_loopback for one in (request.remote_addr, before))
     except ValueError:
         return False
 

@@ -21,12 +21,14 @@ class AlertScreen:
     """A live table of the latest alerts on a terminal, critical ones on top; elsewhere a line whenever one is
     raised or changes.
 
+    brief: one line with the latest alone, where everything else is shown elsewhere.
     Cleared alerts and those below `least` are not news, but counted. Of many alerts of one type only some are
     shown: an attack on a hundred articles must not hide everything else.
     """
 
-    def __init__(self, console: Console, least: Severity = Severity.MEDIUM) -> None:
+    def __init__(self, console: Console, least: Severity = Severity.MEDIUM, *, brief: bool = False) -> None:
         self._console = console
+        self._brief = brief
         self._rank = list(Severity).index(least)
         self._rows: deque[str] = deque(maxlen=200)
         self._most = max(5, console.height - 12)
@@ -65,7 +67,7 @@ class AlertScreen:
                 elif self._live is None and self._told[kind] == OF_A_KIND + 1:
                     self._console.print(f"    … and more {alert.type}, {alert.status.value}")
         if self._live:
-            self._live.update(self._table())
+            self._live.update(self._line() if self._brief else self._table())
 
     def _table(self) -> Group:
         table = Table(expand=True, title="Alerts as they come", title_justify="left")
@@ -88,9 +90,19 @@ class AlertScreen:
                 alert.type,
                 Text(alert.narrative),
             )
+        return Group(table, self._counts())
+
+    def _line(self) -> Text:
+        line = self._counts()
+        line.no_wrap, line.overflow = True, "ellipsis"
+        if self._rows:
+            alert = self._latest[self._rows[-1]]
+            line.append(f"   {alert.severity.value} ", style=COLOURS[alert.severity])
+            line.append(f"{alert.type}  {alert.narrative}", style="not bold")
+        return line
+
+    def _counts(self) -> Text:
         clock = (
             datetime.fromtimestamp(self._clock / 1000, UTC).strftime("%a %H:%M:%S") if self._clock else "-"
         )
-        return Group(
-            table, Text(f"{clock}   {self._events:,} events   {len(self._latest)} alerts", style="bold")
-        )
+        return Text(f"{clock}   {self._events:,} events   {len(self._latest)} alerts", style="bold")

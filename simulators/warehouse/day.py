@@ -24,7 +24,8 @@ class WarehouseDay(msgspec.Struct, eq=False):
 
     streams: records by topic, in order of arrival. expected: what is written to expected.json: findings by
     kind, `tolerated` (alerts that are neither asked for nor held against), and `scenarios`. public_keys:
-    those that verify the labels, as JSON. legacy_secret: what verifies those of the older kind.
+    those that verify the labels, as JSON. key_ring: those that sign them, with the same secret, as JSON; no
+    recording carries it. legacy_secret: what verifies those of the older kind.
     clocks_ahead_ms: how far each device's clock was ahead of the truth.
     """
 
@@ -34,6 +35,7 @@ class WarehouseDay(msgspec.Struct, eq=False):
     streams: dict[str, list[Row]]
     expected: dict[str, list[dict[str, Any]]]
     public_keys: str
+    key_ring: str
     legacy_secret: bytes
     clocks_ahead_ms: dict[str, int]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import hmac
 import json
@@ -11,7 +12,7 @@ from typing import Final
 import msgspec
 
 from guardian.qr.code import ProductCode
-from guardian.qr.keys import PublicKeys, SigningKey
+from guardian.qr.keys import KeyRing, PublicKeys, SigningKey
 from guardian.qr.sign import sign
 from simulators.store.records import iso
 from simulators.warehouse import places
@@ -37,13 +38,22 @@ class LabelPrinter:
         self._legacy_share = config.legacy_share
         self._rotated_at = config.starts_ms - _ROTATED_MS
         self._rng = rng
-        self._older, self._newer, self._foreign = (SigningKey(rng.randbytes(_KEY_BYTES)) for _ in range(3))
+        self._seeds = [rng.randbytes(_KEY_BYTES) for _ in range(3)]
+        self._older, self._newer, self._foreign = map(SigningKey, self._seeds)
         self.legacy_secret = rng.randbytes(_KEY_BYTES).hex().encode()
         self._codes: dict[str, ProductCode] = {}
 
     def public_keys(self) -> str:
         """The keys that verify labels, as a file."""
         return PublicKeys([self._older.public, self._newer.public]).to_json()
+
+    def key_ring(self) -> str:
+        """The keys that sign labels, as a file of the site: whoever has it can print labels like ours."""
+        older, newer, _ = self._seeds
+        ring = KeyRing(legacy_secret=base64.urlsafe_b64encode(self.legacy_secret).decode().rstrip("="))
+        ring.add(older, self._rotated_at - _ROTATED_MS)
+        ring.add(newer, self._rotated_at)
+        return ring.to_json()
 
     def issue(self, article: Article, time: int, *, legacy: bool | None = None) -> Label:
         """A label for a unit of an article. legacy: None for a few of the older kind."""

@@ -68,6 +68,7 @@ def simulate_warehouse(config: WarehouseConfig, seed: int) -> WarehouseDay:
         streams,
         expected,
         site.printer.public_keys(),
+        site.printer.key_ring(),
         site.printer.legacy_secret,
         clocks.ahead_ms,
     )

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -20,6 +21,7 @@ from guardian.alerts.handling import (
     Resolution,
 )
 from guardian.alerts.model import Alert, Severity, Status, Workflow
+from guardian.alerts.place import place_of
 from guardian.desk_ports import (
     AlertDesk,
     AlertQuery,
@@ -62,9 +64,12 @@ def alert(
     status: Status = Status.SUSPECTED,
     kind: str = "LONG_QUEUE",
     count: int = 1,
+    evidence: dict[str, Any] | None = None,
 ) -> Alert:
+    made = example_alert(alert_id, count=count, event_time=at)
     return msgspec.structs.replace(
-        example_alert(alert_id, count=count, event_time=at),
+        made,
+        evidence=made.evidence if evidence is None else evidence,
         site=site,
         severity=severity,
         status=status,
@@ -90,8 +95,14 @@ def walk(desk: AlertDesk, query: AlertQuery) -> Iterator[AlertWithHandling]:
 
 SITES = ("shop-1", "shop-2", "ware house")
 alerts = st.builds(
-    lambda number, at, site, severity, status, kind: alert(
-        f"al_{number:02d}", at=NOW + at, site=site, severity=severity, status=status, kind=kind
+    lambda number, at, site, severity, status, kind, evidence: alert(
+        f"al_{number:02d}",
+        at=NOW + at,
+        site=site,
+        severity=severity,
+        status=status,
+        kind=kind,
+        evidence=evidence,
     ),
     st.integers(0, 40),
     st.integers(0, 4),
@@ -99,6 +110,15 @@ alerts = st.builds(
     st.sampled_from(Severity),
     st.sampled_from(Status),
     st.sampled_from(["LONG_QUEUE", "SCANNER_AVOIDANCE"]),
+    st.sampled_from(
+        [
+            {},
+            {"location": "WH1/A-03"},
+            {"location": "WH1/B-01", "station_id": "SCC2"},
+            {"station_id": "SCC2"},
+            {"location": ["WH1/A-03"], "station_id": ""},
+        ]
+    ),
 )
 collections = st.lists(alerts, max_size=25, unique_by=lambda one: one.alert_id)
 
@@ -136,6 +156,13 @@ def test_walking_all_pages_gives_every_alert_once_and_in_order(made: type[Place]
     check()
 
 
+PLACES_IN = {
+    "WH1/A-03": {"WH1/A-03", "WH1/A", "WH1"},
+    "WH1/B-01": {"WH1/B-01", "WH1/B", "WH1"},
+    "SCC1": {"SCC1"},
+    "SCC2": {"SCC2"},
+}
+"""Where an alert is, and everything that this is in."""
 queries = st.builds(
     AlertQuery,
     sites=st.none() | st.lists(st.sampled_from(SITES), max_size=2, unique=True).map(tuple),
@@ -143,6 +170,7 @@ queries = st.builds(
     types=st.lists(st.sampled_from(["LONG_QUEUE", "SCANNER_AVOIDANCE", "X"]), max_size=3).map(tuple),
     statuses=st.lists(st.sampled_from(Status), max_size=2).map(tuple),
     workflows=st.lists(st.sampled_from(Workflow), max_size=2).map(tuple),
+    place=st.sampled_from(["", "", "", "SCC1", "SCC2", "WH1", "WH1/A", "WH1/A-03", "WH1/A-0"]),
     assignee=st.none() | st.sampled_from(["", "u1"]),
     since=st.none() | st.integers(NOW, NOW + 4),
     until=st.none() | st.integers(NOW, NOW + 5),
@@ -174,6 +202,7 @@ def test_filters_find_what_they_say(made: type[Place], tmp_path: Path) -> None:
             and (not query.types or item.alert.type in query.types)
             and (not query.statuses or item.alert.status in query.statuses)
             and (not query.workflows or item.handling.workflow in query.workflows)
+            and (not query.place or query.place in PLACES_IN[place_of(item.alert)])
             and (query.assignee is None or item.handling.assignee == query.assignee)
             and (query.since is None or item.alert.event_time >= query.since)
             and (query.until is None or item.alert.event_time < query.until)

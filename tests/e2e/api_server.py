@@ -37,7 +37,7 @@ class Answer:
 class ApiServer:
     """One process on a port of its own. Its log goes to a file."""
 
-    def __init__(self, store: Path, environment: Mapping[str, str]) -> None:
+    def __init__(self, store: Path, environment: Mapping[str, str], cwd: Path = ROOT) -> None:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
@@ -46,7 +46,7 @@ class ApiServer:
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "cloud_run.api.main"],
-                cwd=ROOT,
+                cwd=cwd,
                 env={
                     **os.environ,
                     "GUARDIAN_STORE": f"sqlite:{store}",
@@ -107,9 +107,9 @@ class ApiServer:
 
 
 @contextmanager
-def running(store: Path, **environment: str) -> Iterator[ApiServer]:
-    """An API that answers; gone at the end, whatever happens."""
-    server = ApiServer(store, environment)
+def running(store: Path, *, cwd: Path = ROOT, **environment: str) -> Iterator[ApiServer]:
+    """An API that answers; gone at the end, whatever happens. cwd: where its code is, if not here."""
+    server = ApiServer(store, environment, cwd)
     try:
         until(server.answering)
         yield server

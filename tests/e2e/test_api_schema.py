@@ -26,7 +26,7 @@ def no_error_of_ours(ctx: CheckContext, response: Response, case: Case) -> None:
 
 CHECKS = [no_error_of_ours, response_schema_conformance]
 ENDLESS = {"/api/v1/stream"}
-FOR_ALL_S = 60.0
+FOR_ALL_S = 40.0
 EXAMPLES = 25
 
 

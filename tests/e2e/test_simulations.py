@@ -51,7 +51,7 @@ def test_an_evaluation_that_is_not_good_enough_fails(guardian: Guardian) -> None
 @pytest.mark.e2e
 def test_the_demo_shows_the_attack_while_it_happens(guardian: Guardian) -> None:
     """Within some seconds, at 250 times the speed of the day: raised, and confirmed later."""
-    lines = guardian("demo", "--seconds", 25, "--speed", 250).stdout.splitlines()
+    lines = guardian("demo", "--terminal", "--seconds", 25, "--speed", 250).stdout.splitlines()
     raised = [number for number, line in enumerate(lines) if line.startswith("critical MASS_SHIPMENT_FRAUD")]
 
     assert len(raised) == 2

@@ -11,9 +11,9 @@ from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema
 from cloud_run.api.answers import iso
 from cloud_run.api.models.audit import AuditItem
 from cloud_run.api.models.parameters import Parameters
-from cloud_run.api.value_at_risk import value_at_risk
 from guardian.alerts.handling import ASSIGNEE_CHARS, NOTE_CHARS, Action, Handling, Resolution
 from guardian.alerts.model import Severity, Status, Workflow
+from guardian.alerts.value_at_risk import value_at_risk
 from guardian.desk_ports import MOST_ITEMS, AlertWithHandling, LoggedEvent, Order
 from guardian.events.catalogue import Catalogue
 
@@ -46,13 +46,17 @@ _Type = Annotated[str, Field(max_length=100)]
 
 
 class AlertFilter(Parameters):
-    """Which alerts. Several of one parameter: any of them. q: words in narrative or subject."""
+    """Which alerts. Several of one parameter: any of them. q: words in narrative or subject.
+
+    place: a station or location and everything in it: WH1/A-03 is in WH1, and in the aisle WH1/A.
+    """
 
     severity: list[Severity] = Field(default_factory=list, max_length=4)
     type: list[_Type] = Field(default_factory=list, max_length=30)
     status: list[Status] = Field(default_factory=list, max_length=3)
     workflow: list[Workflow] = Field(default_factory=list, max_length=3)
     site: _Site | None = None
+    place: str = Field(default="", max_length=200)
     assignee: str | None = Field(default=None, max_length=ASSIGNEE_CHARS)
     since: Moment | None = None
     until: Moment | None = None

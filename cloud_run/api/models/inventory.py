@@ -36,8 +36,8 @@ class StockPoint(BaseModel):
     physical: int | None
 
 
-class StockItem(BaseModel):
-    """An article at a place; in units, null where nothing is known.
+class StockLevel(BaseModel):
+    """An article at a place, as it is now; in units, null where nothing is known.
 
     location: empty in a store. digital: on the books. physical: on the shelf. difference: how many more
     are on the shelf than on the books. value: of what is there, in the catalogue's currency.
@@ -54,6 +54,11 @@ class StockItem(BaseModel):
     value: float | None
     updated_at: str
     updated_at_ms: int
+
+
+class StockItem(StockLevel):
+    """An article at a place, and how it came to that."""
+
     series: list[StockPoint]
 
     @classmethod
@@ -102,6 +107,12 @@ class StockPage(BaseModel):
     items: list[StockItem]
     next_cursor: str
     totals: StockTotals
+
+
+class StockLatest(BaseModel):
+    """The levels that have changed last, the newest first."""
+
+    items: list[StockLevel]
 
 
 class JobPath(BaseModel):

@@ -27,6 +27,7 @@ from cloud_run.api.models.alerts import (
 from cloud_run.api.models.audit import AuditItem
 from cloud_run.api.parts import Parts
 from cloud_run.api.problems import Problem, bad_value, not_found
+from cloud_run.api.resources.people import can_be_given
 from cloud_run.api.security import current_user, requires, site_scope
 from guardian.alerts.handling import HandlingChange, RefusedChangeError
 from guardian.desk_ports import (
@@ -65,12 +66,13 @@ def register(app: OpenAPI, parts: Parts) -> None:
             page = desk.find(asked)
         except CursorError as error:
             raise bad_value("cursor", str(error)) from None
+        # As AlertPageItem says, of parts that are JSON already.
         return answer(
-            AlertPageItem(
-                items=[items.item(one) for one in page.items],
-                next_cursor=page.next_cursor,
-                total_open=page.total_open,
-            )
+            {
+                "items": [msgspec.Raw(items.json(one)) for one in page.items],
+                "next_cursor": page.next_cursor,
+                "total_open": page.total_open,
+            }
         )
 
     @api.get(
@@ -168,7 +170,7 @@ def register(app: OpenAPI, parts: Parts) -> None:
         if parts.accounts is None:
             return  # who there is, only the identity provider knows
         user = parts.accounts.users.active(user_id)
-        if user is None or not user.may(Role.OPERATOR) or not user.sees(site):
+        if user is None or not can_be_given(user, site):
             raise bad_value("assignee", "no user who could do something about it")
 
     app.register_api(api)
@@ -181,6 +183,7 @@ def _asked(query: AlertFilter) -> AlertQuery:
         types=tuple(query.type),
         statuses=tuple(query.status),
         workflows=tuple(query.workflow),
+        place=query.place,
         assignee=query.assignee,
         since=query.since,
         until=query.until,

@@ -32,10 +32,10 @@ from cloud_run.api.remembered import Remembered
 from cloud_run.api.resources.status import Watch
 from cloud_run.api.row_pages import sites_of
 from cloud_run.api.security import requires, site_scope
-from cloud_run.api.value_at_risk import value_at_risk
 from guardian.alerts.handling import Resolution
 from guardian.alerts.model import Alert, Status, Workflow
 from guardian.alerts.risk import Factor, alert_weight, decayed, score
+from guardian.alerts.value_at_risk import value_at_risk
 from guardian.desk_ports import MOST_ITEMS, AlertDesk, AlertQuery, AlertWithHandling, Role
 from guardian.detectors.registry import REGISTRY
 from guardian.detectors.warehouse.threat_scores import (

@@ -1,4 +1,4 @@
-"""Coming in, staying in and leaving: the embedded product's users."""
+"""Coming in, staying in and leaving: the embedded product's users, and where else they are."""
 
 from __future__ import annotations
 
@@ -13,7 +13,14 @@ from flask_openapi3 import OpenAPI
 from cloud_run.api.access_tokens import LIFE_S
 from cloud_run.api.answers import answer, answers, resource
 from cloud_run.api.login_limits import LoginLimits
-from cloud_run.api.models.auth import LoggedIn, Login
+from cloud_run.api.models.auth import (
+    FirebaseLogin,
+    LoggedIn,
+    Login,
+    LoginConfig,
+    LoginLink,
+    PasswordLogin,
+)
 from cloud_run.api.models.users import UserItem
 from cloud_run.api.parts import Parts
 from cloud_run.api.problems import Problem
@@ -27,7 +34,14 @@ log = structlog.get_logger("api")
 
 
 def register(app: OpenAPI, parts: Parts) -> None:
-    """Adds `auth/…`, where users are ours, and `me`."""
+    """Adds `auth/…`, of which without users of ours there is only `auth/config`; and `me`."""
+    api = resource("auth", "Coming in, staying in and leaving.", public=True)
+
+    @api.get("/auth/config", summary="How people log in here", responses=answers(LoginConfig, 404))
+    @public
+    def config() -> Response:
+        return answer(_config(parts))
+
     about = resource("me", "The user who is asking.")
 
     @about.get("/me", summary="The user who is asking", responses=answers(UserItem))
@@ -36,10 +50,10 @@ def register(app: OpenAPI, parts: Parts) -> None:
 
     app.register_api(about)
     if parts.accounts is None:
+        app.register_api(api)
         return
     users, tokens = parts.accounts.users, parts.accounts.tokens
     limits = LoginLimits(parts.clock)
-    api = resource("auth", "Coming in, staying in and leaving.", public=True)
 
     @api.post("/auth/login", summary="Log in", responses=answers(LoggedIn, 429))
     @public
@@ -61,6 +75,19 @@ def register(app: OpenAPI, parts: Parts) -> None:
         limits.succeeded(body.username, address)
         parts.metrics.login("in")
         return entered(user, users.begin(user, int(parts.clock() * 1000)))
+
+    @api.post("/auth/link", summary="Log in by a link that is good once", responses=answers(LoggedIn))
+    @public
+    def link(body: LoginLink) -> Response:
+        _from_our_pages()
+        at = int(parts.clock() * 1000)
+        user = users.follow(body.token, at)
+        if user is None:
+            parts.metrics.login("refused")
+            log.warning("login_refused")
+            raise Problem(401, "unauthenticated", "this link has been used, or is too old")
+        parts.metrics.login("in")
+        return entered(user, users.begin(user, at))
 
     @api.post("/auth/refresh", summary="Stay logged in", responses=answers(LoggedIn))
     @public
@@ -93,13 +120,31 @@ def register(app: OpenAPI, parts: Parts) -> None:
             refresh_token,
             max_age=REFRESH_LIFE_MS // 1000,
             path=f"{API}/auth",
-            secure=not parts.settings.on_loopback,
+            secure=request.is_secure or not parts.settings.on_loopback,
             httponly=True,
             samesite="Strict",
         )
         return response
 
     app.register_api(api)
+
+
+def _config(parts: Parts) -> LoginConfig:
+    if parts.accounts is not None:
+        return LoginConfig(PasswordLogin(kind="password"))
+    firebase = parts.settings.firebase
+    if firebase is None:
+        raise Problem(404, "not-found", "people cannot log in here: GUARDIAN_FIREBASE_API_KEY is not set")
+    return LoginConfig(
+        FirebaseLogin(
+            kind="firebase",
+            project_id=firebase.project,
+            api_key=firebase.api_key,
+            database=firebase.database,
+            auth_emulator=firebase.auth_emulator,
+            firestore_emulator=firebase.firestore_emulator,
+        )
+    )
 
 
 def _forget(response: Response) -> None:

@@ -15,6 +15,8 @@ from cloud_run.api.models.inventory import (
     JobPath,
     StockFilter,
     StockItem,
+    StockLatest,
+    StockLevel,
     StockPage,
     StockQuery,
     StockTotals,
@@ -110,15 +112,21 @@ def register(app: OpenAPI, parts: Parts) -> None:
             raise not_found("job")
         return answer(JobItem.of(found))
 
-    def live(scope: Scope) -> Any:
-        """The levels that have changed last."""
-        latest = [
+    def latest(scope: Scope) -> list[StockLevel]:
+        found = [
             StockItem.of(site, row.row, catalogue)
             for site in sites_of(rows, scope)
             for row in rows.newest(site, STOCK_LEVELS, LIVE)
         ]
-        latest.sort(key=lambda item: -item.updated_at_ms)
-        return [item.model_dump(exclude={"series"}) for item in latest[:LIVE]] or None
+        found.sort(key=lambda item: -item.updated_at_ms)
+        return [StockLevel(**item.model_dump(exclude={"series"})) for item in found[:LIVE]]
+
+    @api.get("/inventory/latest", summary="What has changed last", responses=answers(StockLatest))
+    def changed() -> Response:
+        return answer(StockLatest(items=latest(current_user().scope)))
+
+    def live(scope: Scope) -> Any:
+        return [item.model_dump() for item in latest(scope)] or None
 
     parts.live.offer("stock", LIVE_EVERY_S, live)
     app.register_api(api)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import socket
 import struct
 import time
@@ -32,7 +33,9 @@ SEND_S: Final = 15
 """Seconds that a listener may take to accept what it is sent, before it is let go."""
 PING_S: Final = 20
 
-ALERT, RESET, EXPIRED = "alert", "reset", "expired"
+ALERT, HELLO, RESET, EXPIRED = "alert", "hello", "reset", "expired"
+RETRY_S: Final = 1.0
+"""Between two looks whether the store is there."""
 INVENTORY_EVENTS: Final = frozenset({"stock", "station"})
 
 
@@ -57,7 +60,7 @@ def register(app: OpenAPI, parts: Parts) -> None:
 
     @api.get(
         "/stream",
-        summary="Server-sent events: alert, status, stock, station, reset, expired",
+        summary="Server-sent events: hello, alert, status, stock, station, reset, expired",
         responses=answers(None) | {200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}},
     )
     def stream(query: StreamQuery) -> Response:
@@ -131,25 +134,59 @@ def messages(
         # Whoever comes back is first told what was missed; what changes meanwhile waits in the listener.
         yield None
         with_alerts = wanted(ALERT)
-        if with_alerts:
-            yield from _missed(live, items, session, after)
+        beginning = Beginning(live, items, session, after) if with_alerts else None
         ends = time.monotonic() + max(0.0, session.expires_at - clock())
         regular = [one for one in live.regular if wanted(one.event)]
-        yield from _from_now(live, items, session, listener, regular, ends, with_alerts)
+        yield from _from_now(live, items, session, listener, regular, ends, beginning)
 
 
-def _missed(live: Live, items: AlertItems, session: Session, after: str) -> Iterator[Message]:
-    try:
-        if after:
-            for told in live.missed(after, session.user):
-                yield _alert(items, told)
-            return
-    except CursorError:
-        yield Message(RESET, b"{}")  # of another store: look at everything again
-    except StoreUnavailableError:
-        return
-    with contextlib.suppress(StoreUnavailableError):
-        yield Message("hello", b"{}", live.latest())
+class Beginning:
+    """What comes first on a stream: what was missed, or else `hello`.
+
+    The engine may not have made its file yet. Then a new listener is greeted all the same, with no id to go
+    on from, and once more when the store is there: what is in it by then has to be loaded.
+    """
+
+    def __init__(self, live: Live, items: AlertItems, session: Session, after: str) -> None:
+        self._live = live
+        self._items = items
+        self._session = session
+        self._after = after
+        self._greeted = bool(after)  # whoever comes back keeps what it shows until there is something newer
+        self.due = 0.0
+        """When it is to be tried, by the monotonic clock; infinite when it is over."""
+
+    @property
+    def over(self) -> bool:
+        """Whether everything is told from now on."""
+        return self.due == math.inf
+
+    def messages(self) -> Iterator[Message]:
+        """What can be told now."""
+        try:
+            # Before the reader has begun, what changes next would be told by nobody.
+            if self._live.telling:
+                yield from self._told()
+                self.due = math.inf
+                return
+        except StoreUnavailableError:
+            pass
+        self.due = time.monotonic() + RETRY_S
+        if not self._greeted:
+            self._greeted = True
+            yield Message(HELLO, b"{}")
+
+    def _told(self) -> Iterator[Message]:
+        try:
+            if self._after:
+                for told in self._live.missed(self._after, self._session.user):
+                    message = _alert(self._items, told)
+                    self._after = message.id or self._after
+                    yield message
+                return
+        except CursorError:
+            yield Message(RESET, b"{}")  # of another store: look at everything again
+        yield Message(HELLO, b"{}", self._live.latest())
 
 
 def _from_now(
@@ -159,7 +196,7 @@ def _from_now(
     listener: Listener,
     regular: list[Regular],
     ends: float,
-    with_alerts: bool,
+    beginning: Beginning | None,
 ) -> Iterator[Message | None]:
     due = dict.fromkeys(range(len(regular)), 0.0)
     last: dict[int, bytes | None] = {}
@@ -169,6 +206,8 @@ def _from_now(
         if now >= ends:
             yield Message(EXPIRED, b"{}")
             return
+        if beginning is not None and now >= beginning.due:
+            yield from beginning.messages()
         for number, one in enumerate(regular):
             if now < due[number]:
                 continue
@@ -181,11 +220,13 @@ def _from_now(
             alive = now + HEARTBEAT_S
             yield None
         try:
-            told = listener.next(min([*due.values(), alive, ends]) - time.monotonic())
+            begins = math.inf if beginning is None else beginning.due
+            told = listener.next(min([*due.values(), alive, ends, begins]) - time.monotonic())
         except EndedError:
             return
-        if told is not None and with_alerts:
-            yield _alert(items, told)
+        if told is not None and beginning is not None:
+            # Nobody is to go on behind what has not been told yet.
+            yield _alert(items, told if beginning.over else Told(told.item, ""))
 
 
 def _snapshot(live: Live, regular: Regular, session: Session) -> bytes | None:
@@ -196,7 +237,7 @@ def _snapshot(live: Live, regular: Regular, session: Session) -> bytes | None:
 
 
 def _alert(items: AlertItems, told: Told) -> Message:
-    return Message(ALERT, items.item(told.item).model_dump_json().encode(), told.cursor)
+    return Message(ALERT, items.json(told.item), told.cursor)
 
 
 def _as_events(told: Iterator[Message | None]) -> Iterator[bytes]:

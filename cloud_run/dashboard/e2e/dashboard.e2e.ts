@@ -1,34 +1,13 @@
-import axe from "axe-core";
 import type { Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { missing, Product } from "./product";
+import { alerts, faults, needs, row } from "./looking";
+import { missingPages } from "./processes";
+import { Product } from "./product";
 
-const why = missing();
-if (why) {
-  if (process.env["CI"] === "true") throw new Error(why);
-  console.warn(`skipped: ${why}`);
-}
+const why = needs(missingPages());
 
 const ATTACK = "Goods marked as shipped, and no truck";
 const NOTE = "Gates closed, police called.";
-const RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"];
-
-const alerts = (page: Page) => page.getByRole("list", { name: "Alerts" });
-const row = (page: Page, title: string) => alerts(page).getByRole("listitem").filter({ hasText: title });
-
-/** What breaks the rules of accessibility on a page as it is now. */
-async function faults(page: Page): Promise<string[]> {
-  // The page's policy allows no foreign script, so it comes through the browser's own door.
-  await page.evaluate(axe.source);
-  return page.evaluate(async (tags) => {
-    const { axe: tool } = window as unknown as { axe: typeof axe };
-    const { violations } = await tool.run(document, { runOnly: { type: "tag", values: tags } });
-    return violations.flatMap((one) =>
-      one.nodes.map((node) => `${one.id}: ${node.target.join(" ")}: ${node.html.slice(0, 150)}`),
-    );
-  }, RULES);
-}
-
 describe.skipIf(why)("the dashboard", () => {
   const product = new Product();
   let ann: Page;

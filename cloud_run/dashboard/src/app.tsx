@@ -1,5 +1,6 @@
 import { lazy, Suspense } from "react";
 import { Link, Route, Routes } from "react-router";
+import type { BackEnd } from "./back-end/back-end";
 import { LiveProvider } from "./live/context";
 import { AlertPage } from "./pages/alert/alert-page";
 import { LoginPage } from "./pages/login-page";
@@ -8,28 +9,21 @@ import { StockPage } from "./pages/stock/stock-page";
 import { StorePage } from "./pages/store/store-page";
 import { useSession, useSessionState } from "./session/context";
 import { Shell } from "./shell/shell";
-import { Button, Empty, Loading } from "./ui/parts";
+import { Unreachable } from "./shell/unreachable";
+import { Empty, Loading } from "./ui/parts";
 
 const CodesPage = lazy(() => import("./pages/codes/codes-page"));
+const ReportsPage = lazy(() => import("./pages/reports/reports-page"));
 const TrendsPage = lazy(() => import("./pages/trends/trends-page"));
 
-export function App() {
+export function App({ live }: { live: BackEnd["live"] }) {
   const state = useSessionState();
   const session = useSession();
   if (state.phase === "starting") return <Loading what="Business Guardian" />;
-  if (state.phase === "unreachable") {
-    return (
-      <Empty title="The server cannot be reached">
-        <p className="mb-4">Nothing is lost: alerts are being kept. Check the connection.</p>
-        <Button kind="main" onClick={() => void session.start()}>
-          Try again
-        </Button>
-      </Empty>
-    );
-  }
+  if (state.phase === "unreachable") return <Unreachable again={() => void session.start()} />;
   if (state.phase === "out") return <LoginPage reason={state.reason} />;
   return (
-    <LiveProvider key={state.user.id}>
+    <LiveProvider key={state.user.id} source={live}>
       <Shell>
         <Suspense fallback={<Loading what="the page" />}>
           <Routes>
@@ -39,6 +33,7 @@ export function App() {
             <Route path="store" element={<StorePage />} />
             <Route path="codes" element={<CodesPage />} />
             <Route path="trends" element={<TrendsPage />} />
+            <Route path="reports" element={<ReportsPage />} />
             <Route
               path="*"
               element={

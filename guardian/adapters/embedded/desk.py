@@ -11,6 +11,7 @@ from guardian.adapters.cursors import read_cursor, write_cursor
 from guardian.adapters.embedded.desk_file import DeskFile
 from guardian.alerts.handling import UNTOUCHED, Handling, HandlingChange, Resolution, apply
 from guardian.alerts.model import Alert, Severity, Workflow
+from guardian.alerts.place import is_at
 from guardian.desk_ports import (
     MOST_ITEMS,
     AlertPage,
@@ -52,6 +53,7 @@ class SqliteDesk:
         """file: the caller's, who closes it."""
         self._file = file
         file.db.create_function("holds", 3, _holds, deterministic=True)
+        file.db.create_function("at_place", 2, _at_place, deterministic=True)
 
     def find(self, query: AlertQuery) -> AlertPage:
         """A page; see the port."""
@@ -203,6 +205,9 @@ def _conditions(query: AlertQuery) -> tuple[list[str], list[Any]]:
     if query.assignee is not None:
         where.append("coalesce(h.assignee, '') = ?")
         values.append(query.assignee)
+    if query.place:
+        where.append("at_place(?, a.doc)")
+        values.append(query.place)
     if query.since is not None:
         where.append("a.event_time >= ?")
         values.append(query.since)
@@ -224,6 +229,10 @@ def _of_sites(sites: tuple[str, ...] | None) -> tuple[str, tuple[str, ...]]:
 
 def _holds(text: str, narrative: str, subject: str) -> bool:
     return text in narrative.casefold() or text in subject.casefold()
+
+
+def _at_place(place: str, document: str) -> bool:
+    return is_at(_decode_alert(document), place)
 
 
 def _one(db: sqlite3.Connection, site: str | None, alert_id: str) -> AlertWithHandling:

@@ -76,7 +76,15 @@ _SCHEMA_2 = (
     "CREATE INDEX jobs_by_time ON jobs (asked_at)",
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_SCHEMA_1, _SCHEMA_2)
+_SCHEMA_3 = (
+    """CREATE TABLE login_links (
+        digest TEXT PRIMARY KEY,
+        user_id TEXT NOT NULL,
+        expires_at INTEGER NOT NULL
+    ) WITHOUT ROWID""",
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_SCHEMA_1, _SCHEMA_2, _SCHEMA_3)
 """Statements that lead from schema version n to n + 1, n being the place in this tuple. Only ever append."""
 
 

@@ -22,6 +22,8 @@ LONGEST_NAME: Final = 100
 MOST_SITES: Final = 100
 REFRESH_LIFE_MS: Final = 7 * 24 * 3_600_000
 """How long somebody stays logged in without the password."""
+LINK_LIFE_MS: Final = 60_000
+"""How long a link that logs in is good for, unless it is used before."""
 
 _SIGNING_KEY: Final = "signing-key"
 _COLUMNS: Final = "id, name, role, sites, disabled, created_at"
@@ -110,6 +112,7 @@ class Users:
             if before.user.role is Role.ADMIN and not before.disabled and admins.fetchone() == (0,):
                 raise AccountError("role", "nobody would be left to administer users")
             db.execute("DELETE FROM refresh_tokens WHERE user_id = ?", (user_id,))
+            db.execute("DELETE FROM login_links WHERE user_id = ?", (user_id,))
             detail = {
                 "role": user.role.value,
                 "sites": user.sites,
@@ -197,6 +200,31 @@ class Users:
             ).fetchone()
             if row is not None:
                 _end(db, row[0])
+
+    # --- Links that log in
+
+    def link(self, user: User, at: int) -> str:
+        """A token that lets whoever has it come in as this user, once and within a minute.
+
+        Only who can write to the desk's file can have one made: there is no endpoint for it. What is kept of
+        it is its digest.
+        """
+        token = secrets.token_urlsafe(32)
+        with self._file.writing() as db:
+            db.execute("DELETE FROM login_links WHERE expires_at <= ?", (at,))
+            row = _digest(token), user.id, at + LINK_LIFE_MS
+            db.execute("INSERT INTO login_links (digest, user_id, expires_at) VALUES (?, ?, ?)", row)
+        return token
+
+    def follow(self, token: str, at: int) -> User | None:
+        """The user of a link's token, which is used up by this, whatever comes of it."""
+        with self._file.writing() as db:
+            row = db.execute(
+                "DELETE FROM login_links WHERE digest = ? RETURNING user_id, expires_at", (_digest(token),)
+            ).fetchone()
+        return None if row is None or row[1] <= at else self.active(row[0])
+
+    # --- The key of access tokens
 
     def signing_key(self, made: bytes) -> bytes:
         """The key that access tokens are signed with: the first that was ever offered."""

@@ -1,7 +1,7 @@
 """Who is using the cloud shape: ID tokens of Identity Platform (Firebase Authentication).
 
 What a user may do is in their custom claims, set by an administrator: `role`, `sites` (a list, with `*` in it
-for all) and, where several businesses share a project, `tenant`.
+for all) and, where several businesses share a project, `tenant`: the database that is theirs.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ class IdentityVerifier:
             claims, expires = self._claims(token)
         except (GoogleAuthError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             raise UnauthenticatedError(f"not valid: {type(error).__name__}") from None
-        return Identified(_user(claims), expires)
+        return Identified(user_of(claims), expires)
 
     def _claims(self, token: str) -> tuple[Mapping[str, Any], int]:
         header = jwt.decode_header(token)  # type: ignore[no-untyped-call]
@@ -77,14 +77,7 @@ class IdentityVerifier:
         claims: Mapping[str, Any] = jwt.decode(  # type: ignore[no-untyped-call]
             token, certs={key_id: key}, audience=self._project, clock_skew_in_seconds=CLOCK_SKEW_S
         )
-        issued, expires, logged_in = (claims.get(name) for name in ("iat", "exp", "auth_time"))
-        if type(issued) is not int or type(expires) is not int or type(logged_in) is not int:
-            raise UnauthenticatedError("no believable times")
-        if expires - issued > LONGEST_LIFE_S or logged_in > time.time() + CLOCK_SKEW_S:
-            raise UnauthenticatedError("no believable times")
-        if claims.get("iss") != f"https://securetoken.google.com/{self._project}":
-            raise UnauthenticatedError("made by somebody else")
-        return claims, expires
+        return claims, believable(claims, self._project)
 
 
 def identity_keys(fetch: Callable[[], tuple[bytes, str]] | None = None) -> GoogleKeys:
@@ -92,7 +85,23 @@ def identity_keys(fetch: Callable[[], tuple[bytes, str]] | None = None) -> Googl
     return GoogleKeys(fetch or _fetch)
 
 
-def _user(claims: Mapping[str, Any]) -> User:
+def believable(claims: Mapping[str, Any], project: str) -> int:
+    """When a token with these claims ends, epoch seconds; that it has not ended is not looked at here.
+
+    Raises UnauthenticatedError unless it was made by Identity Platform, for this project, and for an hour.
+    """
+    issued, expires, logged_in = (claims.get(name) for name in ("iat", "exp", "auth_time"))
+    if type(issued) is not int or type(expires) is not int or type(logged_in) is not int:
+        raise UnauthenticatedError("no believable times")
+    if expires - issued > LONGEST_LIFE_S or logged_in > time.time() + CLOCK_SKEW_S:
+        raise UnauthenticatedError("no believable times")
+    if claims.get("iss") != f"https://securetoken.google.com/{project}":
+        raise UnauthenticatedError("made by somebody else")
+    return expires
+
+
+def user_of(claims: Mapping[str, Any]) -> User:
+    """Whose claims these are, and what they may do. Raises UnauthenticatedError, ForbiddenError."""
     subject, role, sites = claims.get("sub"), claims.get("role"), claims.get("sites")
     if not isinstance(subject, str) or not 0 < len(subject) <= 128:
         raise UnauthenticatedError("nobody's")
@@ -106,12 +115,14 @@ def _user(claims: Mapping[str, Any]) -> User:
         raise ForbiddenError("no sites")
     name = claims.get("name") or claims.get("email") or subject
     tenant = claims.get("tenant", "")
+    if not isinstance(tenant, str):
+        raise ForbiddenError("no tenant")
     return User(
         id=subject,
         name=str(name)[:200],
         role=Role(role),
         sites=tuple(sites),
-        tenant=tenant if isinstance(tenant, str) else "",
+        tenant=tenant,
     )
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from guardian.adapters.embedded.desk_file import DeskFile, desk_path
-from guardian.adapters.embedded.users import REFRESH_LIFE_MS, AccountError, Users
+from guardian.adapters.embedded.users import LINK_LIFE_MS, REFRESH_LIFE_MS, AccountError, Users
 from guardian.desk_ports import NotFoundError, Role
 
 PASSWORD = "correct horse battery"
@@ -148,3 +148,26 @@ def test_nothing_in_the_file_lets_anybody_in(users: Users, file: DeskFile, tmp_p
 
 def test_the_signing_key_is_the_first_one(users: Users) -> None:
     assert [users.signing_key(key) for key in (b"one", b"two")] == [b"one", b"one"]
+
+
+def test_a_link_lets_its_user_in_once_and_for_a_minute(file: DeskFile, users: Users) -> None:
+    add(users, "boss")
+    user_id = add(users, "ann", Role.VIEWER)
+    user = users.active(user_id)
+    assert user is not None
+    token = users.link(user, 1_000)
+    assert users.follow(token + "x", 1_000) is None
+    assert users.follow(token, 1_000) == user
+    assert users.follow(token, 1_000) is None
+
+    late = users.link(user, 1_000)
+    assert users.follow(late, 1_000 + LINK_LIFE_MS) is None
+    kept = users.link(user, 2_000)
+    with file.reading(engine=False) as db:
+        rows = db.execute("SELECT digest FROM login_links").fetchall()
+    assert len(rows) == 1
+    assert kept not in rows[0]
+    users.change(user_id, disabled=True, by="test", at=2_001)
+    assert users.follow(kept, 2_002) is None
+    unknown = users.link(user, 3_000)  # disabled, with a link made after that
+    assert users.follow(unknown, 3_001) is None

@@ -185,7 +185,7 @@ def signed(signer: Any, content: dict[str, Any]) -> str:
 
 
 def test_an_id_token_says_who_somebody_is_and_what_they_may_do(key: tuple[Any, str]) -> None:
-    tokens = IdentityTokens(IdentityVerifier(FixedKeys({"k1": key[1]}), PROJECT))
+    tokens = IdentityTokens(IdentityVerifier(FixedKeys({"k1": key[1]}), PROJECT), "acme")
     content = claims()
     session = tokens.authenticate(signed(key[0], content))
     assert session.expires_at == content["exp"]
@@ -216,7 +216,7 @@ def test_an_id_token_says_who_somebody_is_and_what_they_may_do(key: tuple[Any, s
     ],
 )
 def test_an_id_token_that_is_not_for_us(key: tuple[Any, str], changes: dict[str, Any]) -> None:
-    tokens = IdentityTokens(IdentityVerifier(FixedKeys({"k1": key[1]}), PROJECT))
+    tokens = IdentityTokens(IdentityVerifier(FixedKeys({"k1": key[1]}), PROJECT), "acme")
     with pytest.raises(UnauthenticatedError):
         tokens.authenticate(signed(key[0], claims(**changes)))
 
@@ -226,13 +226,48 @@ def test_an_id_token_that_is_not_for_us(key: tuple[Any, str], changes: dict[str,
     [{"role": None}, {"role": "god"}, {"role": ["admin"]}, {"sites": None}, {"sites": []}, {"sites": "*"}],
 )
 def test_a_genuine_token_of_somebody_without_rights(key: tuple[Any, str], changes: dict[str, Any]) -> None:
-    tokens = IdentityTokens(IdentityVerifier(FixedKeys({"k1": key[1]}), PROJECT))
+    tokens = IdentityTokens(IdentityVerifier(FixedKeys({"k1": key[1]}), PROJECT), "acme")
     with pytest.raises(ForbiddenError):
         tokens.authenticate(signed(key[0], claims(**changes)))
 
 
-def test_a_token_signed_by_somebody_else_and_keys_that_cannot_be_had(key: tuple[Any, str]) -> None:
+@pytest.mark.parametrize(
+    ("tenant", "database", "may"),
+    [
+        (None, "(default)", True),  # no claim at all
+        ("", "(default)", True),
+        ("(default)", "(default)", True),
+        ("acme", "(default)", False),
+        ("acme", "acme", True),
+        ("acme", "acme-2", False),
+        ("ACME", "acme", False),
+        (None, "acme", False),
+        ("", "acme", False),
+        ("(default)", "acme", False),
+        (5, "(default)", False),
+        (False, "(default)", False),
+        ([], "(default)", False),
+        (["acme"], "acme", False),
+    ],
+)
+def test_a_tenant_is_a_database(key: tuple[Any, str], tenant: Any, database: str, may: bool) -> None:
+    tokens = IdentityTokens(IdentityVerifier(FixedKeys({"k1": key[1]}), PROJECT), database)
+    token = signed(key[0], claims(tenant=tenant, sites=["*"], role="admin"))
+    if may:
+        assert tokens.authenticate(token).user.tenant == (tenant or "")
+    else:
+        with pytest.raises(ForbiddenError):
+            tokens.authenticate(token)
+
+
+def test_a_claim_of_nothing_is_no_tenant(key: tuple[Any, str]) -> None:
     tokens = IdentityTokens(IdentityVerifier(FixedKeys({"k1": key[1]}), PROJECT))
+    with pytest.raises(ForbiddenError):
+        tokens.authenticate(signed(key[0], {**claims(), "tenant": None}))
+
+
+def test_a_token_signed_by_somebody_else_and_keys_that_cannot_be_had(key: tuple[Any, str]) -> None:
+    tokens = IdentityTokens(IdentityVerifier(FixedKeys({"k1": key[1]}), PROJECT), "acme")
     stranger, _ = make_key()
     for token in ("", "x", "a.b.c", "z" * 10_000, signed(stranger, claims())):
         with pytest.raises(UnauthenticatedError):
@@ -245,5 +280,5 @@ def test_a_token_signed_by_somebody_else_and_keys_that_cannot_be_had(key: tuple[
     with pytest.raises(KeysUnavailableError):
         waiting.authenticate(signed(key[0], claims()))
     fetched = identity_keys(lambda: (json.dumps({"k1": key[1]}).encode(), "max-age=60"))
-    good = IdentityTokens(IdentityVerifier(fetched, PROJECT))
+    good = IdentityTokens(IdentityVerifier(fetched, PROJECT), "acme")
     assert good.authenticate(signed(key[0], claims())).user.id == "uid-1"

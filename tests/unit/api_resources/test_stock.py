@@ -11,8 +11,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
 from cloud_run.api import row_pages
+from cloud_run.api.resources.inventory import LIVE
 from guardian.adapters.embedded.sqlite_store import SqliteStore
 from guardian.desk_ports import Role
+from guardian.detectors.registry import REGISTRY
 from guardian.detectors.warehouse.stock_levels import STOCK_LEVELS
 from tests.unit.api_resources.conftest import SITE, Api, Product
 
@@ -109,6 +111,28 @@ def test_totals_are_those_of_everything_not_of_the_page(api: Api, kept: list[dic
     assert totals["digital"] == sum(row["digital"] or 0 for row in kept)
     assert totals["value"] > 0
     assert totals["partial"] is False
+
+
+def test_what_has_changed_last_is_the_same_without_its_course(api: Api) -> None:
+    told = api.as_(Role.VIEWER).get("/api/v1/inventory/latest").json["items"]
+    items = {(item["location"], item["product_id"]): item for item in walked(api)}
+
+    assert len(told) == min(LIVE, len(items))
+    assert [one["updated_at_ms"] for one in told] == sorted(
+        (item["updated_at_ms"] for item in items.values()), reverse=True
+    )[:LIVE]
+    for one in told:
+        item = items[one["location"], one["product_id"]]
+        assert one == {name: value for name, value in item.items() if name != "series"}
+    assert api.as_(Role.VIEWER, "elsewhere").get("/api/v1/inventory/latest").json == {"items": []}
+
+
+def test_what_a_page_makes_alerts_of(api: Api, product: Product) -> None:
+    told = api.as_(Role.VIEWER).get("/api/v1/catalogue").json
+    assert told["prices"] == {one.sku: one.price for one in product.catalogue if one.price is not None}
+    assert told["prices"]
+    assert told["titles"].keys() == REGISTRY.keys()
+    assert api.app.test_client().get("/api/v1/catalogue").status_code == 401
 
 
 def test_another_site_is_empty(api: Api) -> None:

@@ -78,8 +78,9 @@ test("the most severe first, then the newest", () => {
 });
 
 test("the server is asked the same", () => {
-  expect(queryOf({ ...NONE, severities: ["high"], text: " C025 " })).toMatchObject({
+  expect(queryOf({ ...NONE, severities: ["high"], place: "WH1/A", text: " C025 " })).toMatchObject({
     severity: ["high"],
+    place: "WH1/A",
     q: "C025",
   });
   expect(narrowing(NONE)).toBe(0);

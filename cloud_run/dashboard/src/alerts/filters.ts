@@ -17,7 +17,7 @@ export interface Filters {
   statuses: readonly MachineStatus[];
   types: readonly string[];
   site: string;
-  /** A station, or a place and everything in it. Only among what is to do. */
+  /** A station, or a place and everything in it. */
   place: string;
   assignee: string;
   text: string;
@@ -66,6 +66,7 @@ export function queryOf(filters: Filters): Query {
     status: filters.statuses,
     type: filters.types,
     site: filters.site,
+    place: filters.place,
     assignee: filters.assignee,
     q: filters.text.trim(),
     order: filters.order,

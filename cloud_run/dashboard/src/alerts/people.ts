@@ -1,31 +1,37 @@
-/** Names of users. Only administrators may list them; others know themselves. */
-import { useQuery } from "@tanstack/react-query";
-import type { Account } from "../api/types";
+/** Names of the people one shares a site with; in the cloud only the identity provider knows them. */
+import { useQuery, type UseQueryResult } from "@tanstack/react-query";
+import type { Person } from "../api/types";
 import { useSession, useUser } from "../session/context";
 import { may } from "../session/session";
 
 export interface People {
   name(id: string): string;
-  /** Who can be given an alert; empty where that cannot be listed. */
-  accounts: readonly Account[];
 }
 
 export function usePeople(): People {
-  const session = useSession();
   const user = useUser();
-  const { data } = useQuery({
-    queryKey: ["users"],
-    queryFn: () => session.ask<{ items: Account[] }>("users"),
-    enabled: may(user, "admin"),
-    staleTime: 300_000,
-  });
-  const accounts = data?.items ?? [];
+  const { data } = usePersons("", true);
   return {
-    accounts,
     name: (id) => {
       if (id === "") return "nobody";
       if (id === user.id) return `${user.name} (you)`;
-      return accounts.find((one) => one.id === id)?.name ?? `user ${id.replace(/^u_/, "").slice(0, 6)}`;
+      return data?.find((one) => one.id === id)?.name ?? `user ${id.replace(/^u_/, "").slice(0, 6)}`;
     },
   };
+}
+
+/** Who can be given an alert of a site; empty where that is not known. */
+export function useAssignable(site: string): readonly Person[] {
+  return usePersons(site, may(useUser(), "operator")).data ?? [];
+}
+
+function usePersons(site: string, enabled: boolean): UseQueryResult<Person[]> {
+  const session = useSession();
+  return useQuery({
+    queryKey: ["people", site],
+    queryFn: async ({ signal }) =>
+      (await session.ask<{ items: Person[] }>("people", { query: { for_site: site }, signal })).items,
+    enabled,
+    staleTime: 300_000,
+  });
 }

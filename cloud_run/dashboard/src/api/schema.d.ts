@@ -17,6 +17,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/auth/config": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How people log in here */
+        get: operations["auth_config_auth_config_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/auth/login": {
         parameters: {
             query?: never;
@@ -28,6 +45,23 @@ export interface paths {
         put?: never;
         /** Log in */
         post: operations["auth_login_auth_login_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/auth/link": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Log in by a link that is good once */
+        post: operations["auth_link_auth_link_post"];
         delete?: never;
         options?: never;
         head?: never;
@@ -101,6 +135,23 @@ export interface paths {
         head?: never;
         /** Change a user */
         patch: operations["users_change_users__string_user_id__patch"];
+        trace?: never;
+    };
+    "/api/v1/people": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Names of the people who share a site with the one who asks */
+        get: operations["people_people_people_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/api/v1/alerts": {
@@ -179,8 +230,25 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Server-sent events: alert, status, stock, station, reset, expired */
+        /** Server-sent events: hello, alert, status, stock, station, reset, expired */
         get: operations["stream_stream_stream_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/catalogue": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Titles and prices */
+        get: operations["catalogue_catalogue_catalogue_get"];
         put?: never;
         post?: never;
         delete?: never;
@@ -291,6 +359,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/inventory/latest": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What has changed last */
+        get: operations["inventory_changed_inventory_latest_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/stations": {
         parameters: {
             query?: never;
@@ -359,6 +444,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/reports": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Which reports there are */
+        get: operations["reports_reports_reports_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/reports/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What a report gives */
+        get: operations["reports_report_reports__string_name__get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/status": {
         parameters: {
             query?: never;
@@ -402,6 +521,45 @@ export interface components {
          */
         Role: "viewer" | "operator" | "analyst" | "admin";
         /**
+         * LoginConfig
+         * @description How people log in here.
+         */
+        LoginConfig: components["schemas"]["PasswordLogin"] | components["schemas"]["FirebaseLogin"];
+        /**
+         * FirebaseLogin
+         * @description Users are those of Identity Platform, and alerts are watched in Firestore. Nothing of it is secret.
+         *
+         *     auth_emulator, firestore_emulator: `host:port` of what is there instead of Google, else null.
+         */
+        FirebaseLogin: {
+            /**
+             * Kind
+             * @constant
+             */
+            kind: "firebase";
+            /** Project Id */
+            project_id: string;
+            /** Api Key */
+            api_key: string;
+            /** Database */
+            database: string;
+            /** Auth Emulator */
+            auth_emulator: string | null;
+            /** Firestore Emulator */
+            firestore_emulator: string | null;
+        };
+        /**
+         * PasswordLogin
+         * @description Users are kept here: `auth/login`, and the live stream.
+         */
+        PasswordLogin: {
+            /**
+             * Kind
+             * @constant
+             */
+            kind: "password";
+        };
+        /**
          * LoggedIn
          * @description access_token: for `Authorization: Bearer …`. expires_in: seconds. The refresh token is in a cookie.
          */
@@ -421,6 +579,14 @@ export interface components {
             username: string;
             /** Password */
             password: string;
+        };
+        /**
+         * LoginLink
+         * @description The token of a link that logs in once, as `guardian demo` makes them.
+         */
+        LoginLink: {
+            /** Token */
+            token: string;
         };
         /**
          * AccountList
@@ -485,6 +651,24 @@ export interface components {
              * @default null
              */
             password: string | null;
+        };
+        /**
+         * PeopleList
+         * @description By name.
+         */
+        PeopleList: {
+            /** Items */
+            items: components["schemas"]["Person"][];
+        };
+        /**
+         * Person
+         * @description What an alert calls somebody, and what people do.
+         */
+        Person: {
+            /** Id */
+            id: string;
+            /** Name */
+            name: string;
         };
         /**
          * AlertPageItem
@@ -744,6 +928,20 @@ export interface components {
             next_cursor: string;
         };
         /**
+         * CatalogueItem
+         * @description titles: of alert types, for people. prices: of articles, where known, in the catalogue's currency.
+         */
+        CatalogueItem: {
+            /** Titles */
+            titles: {
+                [key: string]: string;
+            };
+            /** Prices */
+            prices: {
+                [key: string]: number;
+            };
+        };
+        /**
          * CodeList
          * @description Labels made together. events: their records for the stream `qr-code-scans`, which tell the
          *     register of them.
@@ -920,10 +1118,7 @@ export interface components {
         };
         /**
          * StockItem
-         * @description An article at a place; in units, null where nothing is known.
-         *
-         *     location: empty in a store. digital: on the books. physical: on the shelf. difference: how many more
-         *     are on the shelf than on the books. value: of what is there, in the catalogue's currency.
+         * @description An article at a place, and how it came to that.
          */
         StockItem: {
             /** Site */
@@ -1031,6 +1226,45 @@ export interface components {
              * @default null
              */
             location: string | null;
+        };
+        /**
+         * StockLatest
+         * @description The levels that have changed last, the newest first.
+         */
+        StockLatest: {
+            /** Items */
+            items: components["schemas"]["StockLevel"][];
+        };
+        /**
+         * StockLevel
+         * @description An article at a place, as it is now; in units, null where nothing is known.
+         *
+         *     location: empty in a store. digital: on the books. physical: on the shelf. difference: how many more
+         *     are on the shelf than on the books. value: of what is there, in the catalogue's currency.
+         */
+        StockLevel: {
+            /** Site */
+            site: string;
+            /** Location */
+            location: string;
+            /** Product Id */
+            product_id: string;
+            /** Name */
+            name: string;
+            /** Category */
+            category: string;
+            /** Digital */
+            digital: number | null;
+            /** Physical */
+            physical: number | null;
+            /** Difference */
+            difference: number | null;
+            /** Value */
+            value: number | null;
+            /** Updated At */
+            updated_at: string;
+            /** Updated At Ms */
+            updated_at_ms: number;
         };
         /**
          * StationList
@@ -1322,6 +1556,52 @@ export interface components {
             latency_p95_s: number | null;
         };
         /**
+         * ReportList
+         * @description Every report there is; none where no history is kept.
+         */
+        ReportList: {
+            /** Items */
+            items: components["schemas"]["ReportItem"][];
+        };
+        /**
+         * ReportItem
+         * @description A report there is. days: how much time it is usually about.
+         */
+        ReportItem: {
+            /** Name */
+            name: string;
+            /** Title */
+            title: string;
+            /** Description */
+            description: string;
+            /** Days */
+            days: number;
+        };
+        /**
+         * ReportResult
+         * @description What a report gave. since, until: ISO-8601, the second not included. rows: by column.
+         */
+        ReportResult: {
+            /** Name */
+            name: string;
+            /** Title */
+            title: string;
+            /** Description */
+            description: string;
+            /** Site */
+            site: string | null;
+            /** Since */
+            since: string;
+            /** Until */
+            until: string;
+            /** Columns */
+            columns: string[];
+            /** Rows */
+            rows: (string | number | boolean | null)[][];
+            /** Partial */
+            partial: boolean;
+        };
+        /**
          * StatusItem
          * @description watermark, lag_s: of the site that is furthest behind. event_rate: per second; null: not known yet.
          */
@@ -1468,6 +1748,71 @@ export interface operations {
             };
         };
     };
+    auth_config_auth_config_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LoginConfig"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
     auth_login_auth_login_post: {
         parameters: {
             query?: never;
@@ -1519,6 +1864,66 @@ export interface operations {
             };
             /** @description Too Many Requests */
             429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    auth_link_auth_link_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LoginLink"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LoggedIn"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1834,6 +2239,64 @@ export interface operations {
             };
         };
     };
+    people_people_people_get: {
+        parameters: {
+            query?: {
+                for_site?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PeopleList"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
     alerts_listed_alerts_get: {
         parameters: {
             query?: {
@@ -1842,6 +2305,7 @@ export interface operations {
                 status?: components["schemas"]["Status"][];
                 workflow?: components["schemas"]["Workflow"][];
                 site?: string | null;
+                place?: string;
                 assignee?: string | null;
                 since?: string | null;
                 until?: string | null;
@@ -1911,6 +2375,7 @@ export interface operations {
                 status?: components["schemas"]["Status"][];
                 workflow?: components["schemas"]["Workflow"][];
                 site?: string | null;
+                place?: string;
                 assignee?: string | null;
                 since?: string | null;
                 until?: string | null;
@@ -2215,6 +2680,62 @@ export interface operations {
                 };
                 content: {
                     "text/event-stream": string;
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    catalogue_catalogue_catalogue_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CatalogueItem"];
                 };
             };
             /** @description Unauthorized */
@@ -2713,6 +3234,62 @@ export interface operations {
             };
         };
     };
+    inventory_changed_inventory_latest_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StockLatest"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
     stations_stations_stations_get: {
         parameters: {
             query?: {
@@ -2922,6 +3499,133 @@ export interface operations {
             };
             /** @description Forbidden */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    reports_reports_reports_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReportList"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    reports_report_reports__string_name__get: {
+        parameters: {
+            query?: {
+                site?: string | null;
+                since?: string | null;
+                until?: string | null;
+            };
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReportResult"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description Not Found */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };

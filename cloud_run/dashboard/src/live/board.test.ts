@@ -33,6 +33,27 @@ test("what is told live while it loads is newer than the page", async () => {
   expect(board.get("a")?.handling.workflow).toBe("acknowledged");
 });
 
+test("filled with all there is, what is on its way is older, and what is told later newer", async () => {
+  let answer: (page: AlertPage) => void = () => undefined;
+  const board = new Board(() => new Promise((resolve) => (answer = resolve)));
+  board.told(alertOf("gone"));
+  const loading = board.load();
+  board.fill({ alerts: [alertOf("a"), alertOf("b", { status: "cleared" })], partial: false });
+  answer(page([alertOf("old")]));
+  await loading;
+  expect(ids(board)).toEqual(["a"]);
+  expect(board.snapshot()).toMatchObject({ phase: "ready", partial: false });
+  board.ensure();
+  expect(board.told(alertOf("c"))).toBe(true);
+  const many = Array.from({ length: MOST_ALERTS + 1 }, (_, number) =>
+    alertOf(`a${number}`, { event_time_ms: number }),
+  );
+  board.fill({ alerts: many, partial: false });
+  expect(ids(board)).toHaveLength(MOST_ALERTS);
+  expect(ids(board)).not.toContain("a0");
+  expect(board.snapshot().partial).toBe(true);
+});
+
 test("loading again forgets what is no longer there", async () => {
   let items = [alertOf("a"), alertOf("b")];
   const board = new Board(() => Promise.resolve(page(items)));

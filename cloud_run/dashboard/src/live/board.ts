@@ -1,6 +1,7 @@
-/** The alerts that are to be worked on: loaded once, then kept up to date by what is told live. */
+/** The alerts that are to be worked on: loaded or told once, then kept up to date by what is told live. */
 import { explain } from "../api/problem";
 import type { Alert, AlertPage } from "../api/types";
+import type { Todo } from "./source";
 
 /** Alerts that one screen holds at most. */
 export const MOST_ALERTS = 5_000;
@@ -79,6 +80,18 @@ export class Board {
       if (!this.toldMeanwhile.has(id) && isWorking(alert)) this.known.set(id, alert);
     }
     this.publish({ phase: "ready", partial, error: "" });
+  }
+
+  /** These are all there are. */
+  fill({ alerts, partial }: Todo): void {
+    this.loading += 1; // whatever is on its way is older
+    this.busy = false;
+    const newest = [...alerts].sort((a, b) => b.event_time_ms - a.event_time_ms);
+    this.known.clear();
+    for (const alert of newest.slice(0, MOST_ALERTS)) {
+      if (isWorking(alert)) this.known.set(alert.alert_id, alert);
+    }
+    this.publish({ phase: "ready", partial: partial || newest.length > MOST_ALERTS, error: "" });
   }
 
   /** An alert as it is now. True if it is news: it was not known, or has become more severe. */

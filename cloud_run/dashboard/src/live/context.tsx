@@ -8,13 +8,12 @@ import {
   useSyncExternalStore,
   type ReactNode,
 } from "react";
-import type { Alert, AlertDetail, AlertPage, Station, Status } from "../api/types";
+import type { Alert, AlertDetail, AlertPage, Station, Status, User } from "../api/types";
 import { announce } from "../preferences/announce";
-import { useSession } from "../session/context";
+import { useSession, useUser } from "../session/context";
 import { siteClock, type SiteClock } from "../time/site-clock";
 import { Board, type BoardState } from "./board";
 import { Cell } from "./cell";
-import { SseSource } from "./sse-source";
 import type { Link, LiveSource, LiveStock } from "./source";
 
 const PAGE = 500;
@@ -35,15 +34,13 @@ export interface Live {
 
 const LiveContext = createContext<Live | null>(null);
 
-export function LiveProvider({ children, source }: { children: ReactNode; source?: LiveSource }) {
+export function LiveProvider(props: { children: ReactNode; source: (user: User) => LiveSource }) {
+  const { children, source } = props;
   const session = useSession();
+  const user = useUser();
   const queries = useQueryClient();
   const live = useMemo(() => {
-    const from =
-      source ??
-      new SseSource((after, signal) =>
-        session.request("stream", { signal, headers: after ? { "Last-Event-ID": after } : {} }),
-      );
+    const from = source(user);
     const board = new Board((cursor) =>
       session.ask<AlertPage>("alerts", {
         query: {
@@ -77,7 +74,7 @@ export function LiveProvider({ children, source }: { children: ReactNode; source
       changed: (alert) => void changed(alert),
     };
     return { ...made, from, heard: changed };
-  }, [queries, session, source]);
+  }, [queries, session, source, user]);
 
   useEffect(() => {
     const { from, board } = live;
@@ -88,12 +85,14 @@ export function LiveProvider({ children, source }: { children: ReactNode; source
       },
       status(status) {
         live.status.set(status);
-        board.ensure(); // the store may not have been there when the stream began
+        // The store may not have been there when the stream began.
+        if (!from.tellsAll) board.ensure();
       },
       stations: (stations) => live.stations.set(stations),
       stock: (items) => live.stock.set(items),
-      begin() {
-        void board.load();
+      begin(todo) {
+        if (todo === null) void board.load();
+        else board.fill(todo);
         void queries.invalidateQueries();
       },
       link(link) {
@@ -101,7 +100,8 @@ export function LiveProvider({ children, source }: { children: ReactNode; source
         // No place on the stream, perhaps: what is there now can be shown all the same.
         if (link.state === "lost") board.ensure();
         // Where the store cannot be read yet, nothing says that it has begun: then that is to be seen.
-        if (link.state === "live") late = setTimeout(() => board.ensure(), PATIENCE_MS);
+        if (link.state === "live" && !from.tellsAll)
+          late = setTimeout(() => board.ensure(), PATIENCE_MS);
       },
     });
     const online = () => from.retry();

@@ -1,7 +1,4 @@
-/**
- * Where live changes come from. Everything else knows this interface alone: another back end (documents that
- * are watched in Firestore) is another implementation of it.
- */
+/** Where live changes come from. There is one implementation for each back end. */
 import type { Alert, Station, Status, StockItem } from "../api/types";
 
 export type Link =
@@ -12,18 +9,26 @@ export type Link =
 
 export type LiveStock = Omit<StockItem, "series">;
 
+/** All alerts that are to be worked on. partial: there are more than are held. */
+export interface Todo {
+  alerts: readonly Alert[];
+  partial: boolean;
+}
+
 export interface LiveListener {
   /** An alert as it is now, whoever changed it. May be told twice. */
   alert(alert: Alert): void;
   status(status: Status): void;
   stations(stations: Station[]): void;
   stock(items: LiveStock[]): void;
-  /** From now on everything is told; what was before has to be loaded. */
-  begin(): void;
+  /** From now on everything is told. todo: what there is so far; null: that has to be loaded. */
+  begin(todo: Todo | null): void;
   link(link: Link): void;
 }
 
 export interface LiveSource {
+  /** Whether it begins with what there is so far, so that nobody need load that. */
+  readonly tellsAll: boolean;
   start(listener: LiveListener): void;
   /** Tries now instead of later. */
   retry(): void;

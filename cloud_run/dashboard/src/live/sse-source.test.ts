@@ -47,7 +47,7 @@ function listener(): LiveListener {
     status: () => told.push("status"),
     stations: () => told.push("stations"),
     stock: () => told.push("stock"),
-    begin: () => told.push("begin"),
+    begin: (todo) => told.push(todo === null ? "begin" : "all"),
     link: (link) => links.push(link),
   };
 }

@@ -13,6 +13,7 @@ const FIRST_WAIT_MS = 1_000;
 export type OpenStream = (after: string, signal: AbortSignal) => Promise<Response>;
 
 export class SseSource implements LiveSource {
+  readonly tellsAll = false;
   private listener: LiveListener | null = null;
   private after = "";
   private failures = 0;
@@ -100,7 +101,7 @@ export class SseSource implements LiveSource {
     const listener = this.listener;
     if (listener === null) return false;
     const content: unknown = JSON.parse(event.data);
-    if (event.event === "hello") listener.begin();
+    if (event.event === "hello") listener.begin(null);
     else if (event.event === "alert") listener.alert(content as Alert);
     else if (event.event === "status") listener.status(content as Status);
     else if (event.event === "station") listener.stations(content as Station[]);

@@ -38,7 +38,8 @@ export function LoginPage({ reason }: { reason: string }) {
         <p className="mb-6 text-sm text-ink-2">Log in to see what is happening now.</p>
         <div className="space-y-4">
           <Field
-            label="User name"
+            label={session.nameIs === "e-mail" ? "E-mail" : "User name"}
+            type={session.nameIs === "e-mail" ? "email" : "text"}
             autoComplete="username"
             autoFocus
             required

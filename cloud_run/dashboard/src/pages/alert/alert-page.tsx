@@ -2,7 +2,7 @@ import { useQuery } from "@tanstack/react-query";
 import { useEffect, useState, type ReactNode } from "react";
 import { Link, useNavigate, useParams } from "react-router";
 import { placeOf } from "../../alerts/filters";
-import { usePeople } from "../../alerts/people";
+import { useAssignable, usePeople } from "../../alerts/people";
 import { ResolveDialog } from "../../alerts/resolve-dialog";
 import { useChange } from "../../alerts/use-change";
 import { money, RESOLUTION_WORD, STATUS_WORD, WORKFLOW_WORD } from "../../alerts/words";
@@ -49,6 +49,7 @@ function Shown({ alert }: { alert: AlertDetail }) {
   const go = useNavigate();
   const user = useUser();
   const people = usePeople();
+  const assignable = useAssignable(alert.site);
   const changing = useChange();
   const { zone, now } = useSiteClock(alert.site);
   const [dialog, setDialog] = useState<"resolve" | "reopen" | "note" | null>(null);
@@ -196,7 +197,7 @@ function Shown({ alert }: { alert: AlertDetail }) {
             </dl>
             {changing.allowed && (
               <div className="no-print mt-3 flex flex-wrap gap-2">
-                {people.accounts.length > 0 ? (
+                {assignable.length > 0 ? (
                   <select
                     aria-label="Assign to"
                     className="field w-auto! flex-1"
@@ -205,13 +206,14 @@ function Shown({ alert }: { alert: AlertDetail }) {
                     onChange={(event) => void change({ action: "assign", assignee: event.target.value })}
                   >
                     <option value="">Nobody</option>
-                    {people.accounts
-                      .filter((one) => !one.disabled && one.role !== "viewer")
-                      .map((one) => (
-                        <option key={one.id} value={one.id}>
-                          {people.name(one.id)}
-                        </option>
-                      ))}
+                    {handling.assignee && !assignable.some((one) => one.id === handling.assignee) && (
+                      <option value={handling.assignee}>{people.name(handling.assignee)}</option>
+                    )}
+                    {assignable.map((one) => (
+                      <option key={one.id} value={one.id}>
+                        {people.name(one.id)}
+                      </option>
+                    ))}
                   </select>
                 ) : (
                   <Button

@@ -67,7 +67,7 @@ export function Issue() {
             {made.isPending ? "Making …" : "Make codes"}
           </Button>
           {made.data && (
-            <Button onClick={() => window.print()}>Print {made.data.items.length} labels</Button>
+            <Button onClick={() => window.print()}>Print {counted(made.data.items, "label")}</Button>
           )}
         </div>
       </form>
@@ -80,7 +80,7 @@ export function Issue() {
         {made.data && (
           <>
             <p className="mt-4 text-sm">
-              {made.data.items.length} codes for {made.data.product_id}, signed with key{" "}
+              {counted(made.data.items, "code")} for {made.data.product_id}, signed with key{" "}
               {made.data.key_id}.
             </p>
             <Labels codes={made.data} className="mt-3 max-h-96 overflow-auto" />
@@ -91,6 +91,10 @@ export function Issue() {
       </div>
     </Panel>
   );
+}
+
+function counted(things: readonly unknown[], name: string): string {
+  return `${things.length} ${name}${things.length === 1 ? "" : "s"}`;
 }
 
 function Labels({ codes, className }: { codes: CodeList; className: string }) {

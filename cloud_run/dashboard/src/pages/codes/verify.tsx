@@ -7,6 +7,7 @@ import { useSiteClock } from "../../live/context";
 import { useSession } from "../../session/context";
 import { dateTime } from "../../time/format";
 import { Button, Field, Panel } from "../../ui/parts";
+import { Camera, hasCamera } from "./camera";
 
 const IMAGE_BYTES = 5 << 20;
 
@@ -16,6 +17,7 @@ export function Verify() {
   const [text, setText] = useState("");
   const [location, setLocation] = useState("");
   const file = useRef<HTMLInputElement>(null);
+  const [looking, setLooking] = useState(false);
   const asked = useMutation({
     mutationFn: (image: File | null) => {
       if (image === null) {
@@ -67,6 +69,11 @@ export function Verify() {
           <Button disabled={asked.isPending} onClick={() => file.current?.click()}>
             Upload a photo …
           </Button>
+          {hasCamera() && (
+            <Button disabled={asked.isPending} onClick={() => setLooking(true)}>
+              Use the camera …
+            </Button>
+          )}
           <input
             ref={file}
             type="file"
@@ -82,6 +89,12 @@ export function Verify() {
           />
         </div>
       </form>
+      {looking && (
+        <Camera
+          judge={async (image) => void (await asked.mutateAsync(image))}
+          onClose={() => setLooking(false)}
+        />
+      )}
       <div aria-live="polite" className="mt-4 space-y-3">
         {asked.isPending && <p className="text-sm text-ink-2">Verifying …</p>}
         {asked.error && (

@@ -6,6 +6,7 @@ import { useKeys } from "../../keyboard/keys";
 import { useBoard, useCell, useLive } from "../../live/context";
 import { useUser } from "../../session/context";
 import { Button } from "../../ui/parts";
+import { SearchField } from "../../ui/search-field";
 import { SeverityMark } from "../../ui/severity";
 import type { Found } from "./use-alerts";
 
@@ -41,23 +42,17 @@ export function FilterBar({
           <Segment on={!all} onClick={() => onChange({ scope: "todo", workflows: [], statuses: [] })}>
             To do <span className="text-ink-2">{found.todo}</span>
           </Segment>
-          <Segment on={all} onClick={() => onChange({ scope: "all", place: "" })}>
+          <Segment on={all} onClick={() => onChange({ scope: "all" })}>
             All
           </Segment>
         </div>
         <div className="min-w-40 flex-1">
-          <input
-            ref={search}
-            type="search"
-            aria-label="Search in what happened"
+          <SearchField
+            label="Search in what happened"
             placeholder="Search: article, person, place …  ( / )"
-            className="field"
-            maxLength={200}
-            value={filters.text}
-            onChange={(event) => onChange({ text: event.target.value })}
-            onKeyDown={(event) => {
-              if (event.key === "Escape") event.currentTarget.blur();
-            }}
+            text={filters.text}
+            onText={(text) => onChange({ text })}
+            field={search}
           />
         </div>
         <select

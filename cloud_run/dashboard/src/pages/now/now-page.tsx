@@ -65,7 +65,7 @@ export function NowPage() {
           onSeverity={(severity) => filter({ severities: [severity] })}
           chosen={filters.severities}
         />
-        <Places chosen={filters.place} onChoose={(place) => filter({ place, scope: "todo" })} />
+        <Places chosen={filters.place} onChoose={(place) => filter({ place })} />
       </aside>
       {resolving && (
         <ResolveDialog

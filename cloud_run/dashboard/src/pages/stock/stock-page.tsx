@@ -7,6 +7,7 @@ import type { StockItem } from "../../api/types";
 import { useCell, useLive } from "../../live/context";
 import { useSession } from "../../session/context";
 import { Ago, Empty, Failed, Loading } from "../../ui/parts";
+import { SearchField } from "../../ui/search-field";
 import { Sparkline } from "../../ui/sparkline";
 import { byDifference, loadStock } from "./load";
 import { Reconcile } from "./reconcile";
@@ -88,13 +89,11 @@ export function StockPage() {
           aria-label="Filter stock"
           className="flex flex-wrap gap-2 border-b border-line p-3"
         >
-          <input
-            type="search"
-            aria-label="Article, name or place"
-            placeholder="Article, name or place"
-            className="field max-w-64"
-            value={text}
-            onChange={(event) => choose("q", event.target.value)}
+          <SearchField
+            label="Article, name or place"
+            className="max-w-64"
+            text={text}
+            onText={(wanted) => choose("q", wanted)}
           />
           <input
             aria-label="Within a place"

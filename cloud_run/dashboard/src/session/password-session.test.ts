@@ -1,6 +1,7 @@
 import { expect, test, vi } from "vitest";
 import { ApiError } from "../api/problem";
-import { queryText, Session } from "./session";
+import { PasswordSession } from "./password-session";
+import { queryText } from "./requests";
 
 const USER = { id: "u_1", name: "ann", role: "operator", sites: ["*"], tenant: "" };
 const json = (content: unknown, status = 200) => new Response(JSON.stringify(content), { status });
@@ -15,7 +16,7 @@ function server(answers: Record<string, (() => Response)[]>) {
     const answer = answers[path]?.shift();
     return answer ? Promise.resolve(answer()) : Promise.reject(new TypeError(`unexpected: ${path}`));
   });
-  return { session: new Session(send), asked };
+  return { session: new PasswordSession(send), asked };
 }
 
 test("many requests at a time need one new token: a refresh token may be used once", async () => {
@@ -75,4 +76,29 @@ test("lists are repeated in a query, and nothing is left of what is empty", () =
     "?severity=high&severity=low&q=a+b&limit=5",
   );
   expect(queryText({ site: "" })).toBe("");
+});
+
+test("a link in the address logs in once, and is gone from the address", async () => {
+  window.history.replaceState(null, "", "/alerts/a?show=all#login=tok-1_x");
+  const { session, asked } = server({ "auth/link": [() => entered("t")], me: [() => json(USER)] });
+  expect(window.location.href).toMatch(/\/alerts\/a\?show=all$/);
+  await session.start();
+  expect(session.snapshot()).toMatchObject({ phase: "in", user: { name: "ann" } });
+  await session.ask("me");
+  expect(asked.map(([path]) => path)).toEqual(["auth/link", "me"]);
+});
+
+test("a link that is used up goes on with the login of before, or says so", async () => {
+  window.history.replaceState(null, "", "/#login=old");
+  const known = server({ "auth/link": [() => json({}, 401)], "auth/refresh": [() => entered("t")] });
+  await known.session.start();
+  expect(known.session.snapshot()).toMatchObject({ phase: "in" });
+
+  window.history.replaceState(null, "", "/#login=old");
+  const unknown = server({ "auth/link": [() => json({}, 401)], "auth/refresh": [() => json({}, 401)] });
+  await unknown.session.start();
+  expect(unknown.session.snapshot()).toMatchObject({
+    phase: "out",
+    reason: expect.stringContaining("link") as string,
+  });
 });

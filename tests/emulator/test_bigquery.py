@@ -31,7 +31,7 @@ __all__ = ["bigquery_emulator"]
 SINCE, UNTIL = datetime(2025, 6, 2, tzinfo=UTC), datetime(2025, 6, 5, tzinfo=UTC)
 CALL_S = 30.0
 
-pytestmark = [pytest.mark.emulator, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.emulator, pytest.mark.timeout(2_400)]
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,7 @@
 """A server that speaks BigQuery's API, for tests; one for the whole session.
 
 It is built from source once, every module pinned by checksum (bigquery_emulator/go.sum), and kept in build/.
-That takes some minutes: `python -m tests.servers.bigquery` does it alone, and whoever needs it meanwhile waits.
+That takes some minutes: `python -m tests.servers.bigquery` does it alone; whoever needs it meanwhile waits.
 """
 
 from __future__ import annotations

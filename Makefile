@@ -19,10 +19,10 @@ NODE_FITS := node -e 'const [a, b] = process.versions.node.split("."); process.e
 	2>/dev/null && npm --version >/dev/null 2>&1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup dashboard demo stack test lint format bench lock clean
+.PHONY: help setup dashboard demo stack test test-bigquery lint format bench lock clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
 
 setup: $(STAMP) ## create .venv with everything in it, the `guardian` command included
 
@@ -63,6 +63,10 @@ test: setup ## run every test
 	@if $(NODE_FITS); then $(MAKE) --no-print-directory dashboard; fi
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup $(ARGS)
 	tests/web.sh
+
+# Not part of `test`: its server takes 20 minutes and 6 GB to build, once.
+test-bigquery: setup ## run the reports on a BigQuery-compatible server too, with Go
+	$(BIN)/python -m pytest -m bigquery $(ARGS)
 
 lint: setup ## check style, types and who imports whom
 	$(BIN)/ruff check .

@@ -31,7 +31,12 @@ __all__ = ["bigquery_emulator"]
 SINCE, UNTIL = datetime(2025, 6, 2, tzinfo=UTC), datetime(2025, 6, 5, tzinfo=UTC)
 CALL_S = 30.0
 
-pytestmark = [pytest.mark.emulator, pytest.mark.timeout(2_400)]
+pytestmark = [
+    pytest.mark.emulator,
+    pytest.mark.bigquery,
+    pytest.mark.timeout(3_600),
+    pytest.mark.xdist_group("bigquery"),  # one server, and while it is built nobody else waits
+]
 
 
 @pytest.fixture(scope="module")

@@ -39,6 +39,7 @@ def api(guardian: Guardian, day: Path, tmp_path_factory: pytest.TempPathFactory)
         yield server
 
 
+@pytest.mark.timeout(600)  # each of some fifty operations is asked a few times, however slow the machine is
 def test_no_request_leads_to_an_error_of_ours(api: ApiServer) -> None:
     headers = {"Authorization": f"Bearer {api.login('admin')}"}
     schema = schemathesis.openapi.from_url(f"http://127.0.0.1:{api.port}/openapi.json")

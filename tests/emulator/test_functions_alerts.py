@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import http.client
 import json
 import os
 import socket
@@ -177,13 +178,19 @@ SHAPES = [wrapped, eventarc, unwrapped]
 
 
 def push(url: str, headers: dict[str, str], body: bytes) -> int:
+    """The answer's status. A connection that ends without one is tried again, as Pub/Sub does."""
     request = urllib.request.Request(url, body, headers)
-    try:
-        with urllib.request.urlopen(request, timeout=60) as answer:
-            return int(answer.status)
-    except urllib.error.HTTPError as error:
-        with error:
-            return error.code
+    for attempts_left in (2, 1, 0):
+        try:
+            with urllib.request.urlopen(request, timeout=60) as answer:
+                return int(answer.status)
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code
+        except http.client.RemoteDisconnected:
+            if not attempts_left:
+                raise
+    raise AssertionError("never reached")
 
 
 def stored(client: Client, found: Alert, **changes: Any) -> Any:

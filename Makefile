@@ -15,7 +15,7 @@ PAGES := $(DASHBOARD)/dist/index.html
 PACKAGES := $(DASHBOARD)/node_modules/.package-lock.json
 PAGE_SOURCES := $(shell find $(DASHBOARD)/src $(DASHBOARD)/public -type f ! -name '*.test.*') \
 	$(addprefix $(DASHBOARD)/,index.html vite.config.ts tsconfig.json package.json)
-NODE_FITS := node -e 'const [a, b] = process.versions.node.split("."); process.exit(!(a > 20 || (a == 20 && b > 18)))' \
+NODE_FITS := node -e 'const [a, b] = process.versions.node.split("."); process.exit(a > 20 || (a == 20 && b > 18) ? 0 : 1)' \
 	2>/dev/null && npm --version >/dev/null 2>&1
 
 .DEFAULT_GOAL := help

@@ -23,19 +23,25 @@ export function SearchField({
   const own = useRef<HTMLInputElement>(null);
   const input = field ?? own;
   const [typed, setTyped] = useState(text);
+  /** Typed, and not told yet. */
+  const untold = useRef(false);
   const latest = useRef(onText);
   useEffect(() => {
     latest.current = onText;
   });
   useEffect(() => {
     // Changed from elsewhere: the filters were cleared, or a link was followed.
-    if (document.activeElement !== input.current) setTyped(text);
+    if (!untold.current && document.activeElement !== input.current) setTyped(text);
   }, [text, input]);
+  const tell = (wanted: string) => {
+    if (!untold.current) return;
+    untold.current = false;
+    latest.current(wanted);
+  };
   useEffect(() => {
-    if (document.activeElement !== input.current) return;
-    const rest = setTimeout(() => latest.current(typed), REST_MS);
+    const rest = setTimeout(() => tell(typed), REST_MS);
     return () => clearTimeout(rest);
-  }, [typed, input]);
+  }, [typed]);
   return (
     <input
       ref={input}
@@ -45,10 +51,11 @@ export function SearchField({
       className={`field ${className}`}
       maxLength={200}
       value={typed}
-      onChange={(event) => setTyped(event.target.value)}
-      onBlur={() => {
-        if (typed !== text) onText(typed);
+      onChange={(event) => {
+        untold.current = true;
+        setTyped(event.target.value);
       }}
+      onBlur={() => tell(typed)}
       onKeyDown={(event) => {
         if (event.key === "Escape") event.currentTarget.blur();
       }}

@@ -19,6 +19,14 @@ export const row = (page: Page, title: string) =>
 
 /** What breaks the rules of accessibility on a page as it is now. */
 export async function faults(page: Page): Promise<string[]> {
+  // Colours on their way from light to dark are neither. Spinners turn for ever.
+  await page.waitForFunction(() => {
+    const dark = window.matchMedia("(prefers-color-scheme: dark)").matches;
+    const moving = document
+      .getAnimations()
+      .filter((one) => one.playState === "running" && one.effect?.getTiming().iterations !== Infinity);
+    return document.documentElement.classList.contains("dark") === dark && moving.length === 0;
+  });
   // The page's policy allows no foreign script, so it comes through the browser's own door.
   await page.evaluate(axe.source);
   return page.evaluate(async (tags) => {

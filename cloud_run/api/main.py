@@ -39,6 +39,7 @@ from guardian.adapters.embedded.users import Users
 from guardian.desk_ports import AlertDesk, Reports, StoreUnavailableError
 from guardian.runtime.composition import load_catalogue, site_zone
 from guardian.runtime.settings import Settings, SettingsError, load_settings
+from guardian.runtime.struct_types import learn_struct_types
 
 EMBEDDED_LOOK_S = 0.25
 """Seconds between two looks for changes in a file on this machine."""
@@ -74,6 +75,7 @@ class Api:
             desk, records = _cloud(settings, site)
             authenticator = _identity(settings.identity, settings.database)
         look_s = EMBEDDED_LOOK_S if isinstance(settings.store, Path) else CLOUD_LOOK_S
+        learn_struct_types()
         self.live = Live(desk, streams=settings.streams, every_s=look_s)
         metrics = Metrics()
         metrics.watch_streams(lambda: float(self.live.open))

@@ -25,6 +25,7 @@ from guardian.adapters.kafka.values import value_reader
 from guardian.adapters.publishing import Publisher
 from guardian.events.topics import TOPICS
 from guardian.runtime.json_logs import log_as_json
+from guardian.runtime.struct_types import learn_struct_types
 
 STALLED_AFTER_S: Final = 60.0
 """A loop that has not gone round for so long hangs."""
@@ -102,6 +103,7 @@ def main(environment: Mapping[str, str] = os.environ) -> int:
     )
     subscription = environment.get("GUARDIAN_ALERTS_SUBSCRIPTION")
     stop = threading.Event()
+    learn_struct_types()
     alerts = AlertsThread(subscription, project, kafka, publisher, stop) if subscription else None
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())

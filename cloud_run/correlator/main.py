@@ -21,6 +21,7 @@ from cloud_run.serving import logs
 from guardian.adapters.google.oidc import FixedKeys, GoogleKeys, TokenVerifier
 from guardian.runtime.part import PartProcess
 from guardian.runtime.settings import SettingsError, load_settings
+from guardian.runtime.struct_types import learn_struct_types
 
 log = structlog.get_logger("correlator")
 
@@ -45,6 +46,7 @@ class Correlator:
                 answer_s=settings.part.answer_s,
             )
         )
+        learn_struct_types()
         process.start(metrics.done)
         log.info(
             "correlator_started",

@@ -19,8 +19,10 @@ from guardian.adapters.google.gemini_narrator import GeminiNarrator, gemini_sett
 from guardian.alerts.document import DocumentError, read_alert
 from guardian.alerts.model import Status
 from guardian.runtime.json_logs import log_as_json
+from guardian.runtime.struct_types import learn_struct_types
 
 log_as_json()
+learn_struct_types()
 log = structlog.get_logger("alert_narrator")
 
 

@@ -10,8 +10,10 @@ from cloudevents.http import CloudEvent
 from guardian.detectors.parts import Part
 from guardian.runtime.json_logs import log_as_json
 from guardian.runtime.part import PartFunction
+from guardian.runtime.struct_types import learn_struct_types
 
 log_as_json()
+learn_struct_types()
 _function = PartFunction(Part.EVENT_CHECKS, os.environ)
 
 

@@ -17,8 +17,10 @@ from guardian.adapters.notify.notifier import Notifier
 from guardian.adapters.notify.settings import load_notifier
 from guardian.alerts.document import DocumentError, read_alert
 from guardian.runtime.json_logs import log_as_json
+from guardian.runtime.struct_types import learn_struct_types
 
 log_as_json()
+learn_struct_types()
 log = structlog.get_logger("notifier")
 
 

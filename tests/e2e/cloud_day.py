@@ -37,8 +37,9 @@ from stack.produce import Record, between, recorded
 
 Finding = tuple[str, str, str, str]
 
-LATENESS_S = 100.0
-"""Of event time. Played many times faster than it happened, a second's delay is a minute."""
+LATENESS_S = 280.0
+"""Of event time. Played many times faster than it happened, a second's delay is a minute; and what was being
+delivered when a part was killed may wait for a minute until Pub/Sub tries again."""
 
 # What has to be longer than the lateness.
 _SETTINGS = """\
@@ -46,15 +47,19 @@ site = "{site}"
 lateness_s = {lateness_s}
 {keys}
 [detectors.SYSTEM_CRASH]
-quiet_s = 150.0
+quiet_s = 300.0
 [detectors.LONG_QUEUE]
-quiet_s = 150.0
+quiet_s = 300.0
 [detectors.LONG_WAIT]
-quiet_s = 150.0
+quiet_s = 300.0
 [detectors.STATION_STATUS]
-quiet_s = 150.0
+quiet_s = 300.0
 [detectors.CHECKOUT_STATION_ACTION]
-check_s = 150.0
+check_s = 300.0
+[detectors.SHIPPED_BUT_PRESENT]
+sighting_s = 300.0
+[detectors.INVENTORY_MISMATCH]
+window_s = 300.0
 """
 
 CLOSING_STEPS = 8

@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 import pytest
@@ -22,21 +23,27 @@ from guardian.adapters.google.firestore_store import FirestoreStore
 from guardian.adapters.google.pubsub_puller import PubSubPuller
 from guardian.adapters.pulling import Pulled
 from guardian.detectors.parts import Part
+from guardian.engine.arrivals import Ranges
 from guardian.events.topics import POS, RFID
 from simulators.store import StoreConfig, simulate_store
 from stack.day import BUSINESS, SITE, first_wrong_ms, simulate
 from stack.local import LocalStack, Options, missing, running
-from tests.e2e.cloud_day import Account, CloudDay, accounts, cloud_day, findings
+from tests.e2e.cloud_day import Account, CloudDay, Finding, accounts, cloud_day, findings
 
 pytestmark = [
     pytest.mark.e2e,
     pytest.mark.emulator,
-    pytest.mark.timeout(600),
+    pytest.mark.timeout(1200),
     pytest.mark.xdist_group("stack"),
 ]
 
 ROOT = Path(__file__).parents[2]
 PATIENCE_S = 150.0
+"""Longer than the longest wait of Pub/Sub between two deliveries, a minute here."""
+PLAYS_S = 400.0
+"""In which the player has to end."""
+
+S = TypeVar("S")
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -79,12 +86,19 @@ def store_day(folder: Path, lasts: timedelta) -> CloudDay:
     return cloud_day(folder / "raw", opens - timedelta(seconds=10), opens + lasts, folder)
 
 
-def until(true: Callable[[], bool], what: Callable[[], object]) -> None:
-    """Waits for something that will happen, or fails and tells how things stand."""
-    deadline = time.monotonic() + PATIENCE_S
-    while not true():
-        assert time.monotonic() < deadline, what()
+def until(good: Callable[[S], bool], look: Callable[[], S]) -> S:
+    """Looks until it is good, and returns what was seen. Fails when nothing has changed for PATIENCE_S.
+
+    However slow the machine is, only what has come to a halt is an error.
+    """
+    seen, since = look(), time.monotonic()
+    while not good(seen):
         time.sleep(0.2)  # paces the question; what counts is the condition
+        if (now := look()) != seen:
+            seen, since = now, time.monotonic()
+        elif time.monotonic() - since > PATIENCE_S:
+            pytest.fail(f"nothing has changed for {PATIENCE_S:.0f} s: {seen}", pytrace=False)
+    return seen
 
 
 class Chain:
@@ -115,7 +129,7 @@ class Chain:
 
     def play_all(self, folder: Path, *options: str) -> None:
         """Plays a recording to its end."""
-        assert self.play(folder, *options).wait(PATIENCE_S) == 0
+        assert self.play(folder, *options).wait(PLAYS_S) == 0
 
     def accounts(self) -> list[Account]:
         """As of now."""
@@ -131,26 +145,31 @@ class Chain:
             self.in_bridge_quarantine.setdefault(partition, set()).add(int(names["kafka-offset"]))
             self.carried.add(names["quarantine-sha256"])
 
-    def all_arrived(self) -> bool:
-        """Whether every record in Kafka has been committed by every part that is to be given it."""
-        return not any(account.missing for account in self.accounts())
-
-    def found(self) -> Counter[tuple[str, str, str, str]]:
+    def found(self) -> Counter[Finding]:
         """All findings as of now."""
         return findings(self.store)
 
+    def all_arrive(self) -> None:
+        """Waits until every record in Kafka has been committed by every part that is to be given it."""
+
+        def missing() -> list[tuple[str, int, dict[str, Ranges]]]:
+            return [(one.part, one.committed, one.missing) for one in self.accounts()]
+
+        until(lambda seen: not any(ranges for _, _, ranges in seen), missing)
+
     def ends_as_expected(self) -> None:
         """Lets every deadline pass and waits for the findings of a replay; then tells the counts."""
-        until(self.all_arrived, lambda: [*map(str, self.accounts()), self.accounts()])
+        self.all_arrive()
         self.play_all(self.day.closing, "--speed=0", "--rate=4")
-        until(self.all_arrived, lambda: [*map(str, self.accounts()), self.accounts()])
+        self.all_arrive()
         expected = self.day.expected
 
-        def difference() -> object:
+        def difference() -> tuple[Counter[Finding], Counter[Finding]]:
+            """Not found, and found besides."""
             found = self.found()
-            return {"not found": expected - found, "found besides": found - expected}
+            return expected - found, found - expected
 
-        until(lambda: self.found() == expected, difference)
+        until(lambda seen: not any(seen), difference)
         for account in self.accounts():
             print(account)
 
@@ -217,7 +236,7 @@ def test_whatever_dies_and_however_often_it_is_delivered_the_findings_are_the_sa
         stack.kill(name)
         time.sleep(chance.uniform(0, 2))
         stack.start(name)
-    assert player.wait(PATIENCE_S) == 0
+    assert player.wait(PLAYS_S) == 0
     running_chain.ends_as_expected()
 
     kept = {(record.topic, record.raw) for record in running_chain.store.quarantine()}
@@ -237,7 +256,7 @@ def test_outages_of_half_a_minute_heal_by_themselves(
         stack.pause(name)
         time.sleep(30)
         stack.resume(name)
-    assert player.wait(PATIENCE_S) == 0
+    assert player.wait(PLAYS_S) == 0
     running_chain.ends_as_expected()
 
 
@@ -261,6 +280,4 @@ def test_what_is_not_paid_for_is_found_although_nothing_comes_any_more(
         }
         sender.produce(RFID, json.dumps(reading), key="SCC1")
     assert sender.flush(30) == 0
-    until(
-        lambda: [type_ for type_, *_ in running_chain.found()] == ["SCANNER_AVOIDANCE"], running_chain.found
-    )
+    until(lambda found: [type_ for type_, *_ in found] == ["SCANNER_AVOIDANCE"], running_chain.found)

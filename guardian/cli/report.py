@@ -104,8 +104,15 @@ def report_csv(found: ReportTable) -> str:
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(found.columns)
     for row in found.rows:
-        writer.writerow([f"'{v}" if isinstance(v, str) and v[:1] in "=+-@\t\r" and v else v for v in row])
+        writer.writerow(_cell(value) for value in row)
     return out.getvalue()
+
+
+def _cell(value: str | int | float | None) -> str | int | float | None:
+    if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")):
+        return f"'{value}"
+    # 120, not 120.0: as the dashboard, which cannot tell them apart, writes it.
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _shown(value: object) -> str:

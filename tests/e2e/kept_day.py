@@ -15,22 +15,22 @@ from guardian.runtime.settings import Settings
 from guardian.runtime.worker import Worker
 
 
-def worker_for(day: Path, store: SqliteStore) -> Worker:
+def worker_for(day: Path, store: SqliteStore, settings: Settings | None = None) -> Worker:
     """A worker with all detectors, set up for a recorded day."""
-    settings = Settings()
+    settings = settings or Settings()
     catalogue = load_catalogue(find_catalogue([day]))
     return Worker(build_engine(settings, catalogue, site_codes(settings, [day])), store)
 
 
-def keep_day(day: Path, into: Path, db: Path, *, batch: int = 5_000) -> HistoryFolder:
+def keep_day(day: Path, into: Path, db: Path, *, batch: int = 5_000, site: str = "store") -> HistoryFolder:
     """Replays a day and keeps all of it; the log has become Parquet."""
-    settings, folder = Settings(), HistoryFolder(into)
+    settings, folder = Settings(site=site), HistoryFolder(into)
     decoder, _ = decoder_now(settings)
     source = FileSource(find_recordings([day]), decoder)
     store = SqliteStore(db)
     log = HistoryLog(folder, About(settings.site, settings.zone), store.positions())
     try:
-        replay(worker_for(day, store), source, batch=batch, before_batch=log.before)
+        replay(worker_for(day, store, settings), source, batch=batch, before_batch=log.before)
     finally:
         log.close()
         source.close()

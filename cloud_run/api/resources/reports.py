@@ -5,22 +5,26 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+import structlog
 from flask import Response
 from flask_openapi3 import OpenAPI
 
 from cloud_run.api.answers import answer, answers, resource
 from cloud_run.api.models.reports import ReportItem, ReportList, ReportPath, ReportQuery, ReportResult
 from cloud_run.api.parts import Parts
-from cloud_run.api.problems import bad_value, not_found
+from cloud_run.api.problems import Problem, bad_value, not_found
 from cloud_run.api.security import requires, site_scope
-from guardian.desk_ports import NotFoundError, Reports, ReportTable, Role
+from guardian.desk_ports import NotFoundError, Reports, ReportTable, Role, StoreUnavailableError
 
 LONGEST: Final = timedelta(days=400)
 MOST_ROWS: Final = 5_000
 """Of one answer."""
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_LATEST_MS: Final = int(datetime(3000, 1, 1, tzinfo=UTC).timestamp() * 1000)
 _DAY: Final = timedelta(days=1)
+
+log = structlog.get_logger("api")
 
 
 def register(app: OpenAPI, parts: Parts) -> None:
@@ -68,13 +72,23 @@ def _of_sites(
         return [kept.run(name, site, since, until) for site in sites]
     except NotFoundError:
         raise not_found("report") from None
+    except StoreUnavailableError as error:
+        log.warning("history_unavailable", report=name, reason=str(error))
+        raise Problem(503, "history-unavailable", "the history cannot be read, or not so many days") from None
 
 
 def _period(query: ReportQuery, days: int, now: float) -> tuple[datetime, datetime]:
     """From and until when. Raises a Problem."""
     today = datetime.fromtimestamp(now, UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    until = today + _DAY if query.until is None else _EPOCH + timedelta(milliseconds=query.until)
-    since = until - days * _DAY if query.since is None else _EPOCH + timedelta(milliseconds=query.since)
+    until = today + _DAY if query.until is None else _time("until", query.until)
+    since = until - days * _DAY if query.since is None else _time("since", query.since)
     if not since < until or until - since > LONGEST:
         raise bad_value("since", f"expected a time before until, at most {LONGEST.days} days")
     return since, until
+
+
+def _time(field: str, ms: int) -> datetime:
+    """A time that reports can look back from. Raises a Problem."""
+    if not 0 <= ms < _LATEST_MS:
+        raise bad_value(field, "expected a time from 1970 to 2999")
+    return _EPOCH + timedelta(milliseconds=ms)

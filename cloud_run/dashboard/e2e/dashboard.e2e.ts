@@ -8,6 +8,13 @@ const why = needs(missingPages());
 
 const ATTACK = "Goods marked as shipped, and no truck";
 const NOTE = "Gates closed, police called.";
+/** In the browser: whether one row of the list is further down than another. */
+const isBelow = ([lower = "", upper = ""]: string[]) => {
+  const place = (id: string) =>
+    Number(document.getElementById(id)?.closest("li")?.getAttribute("aria-posinset"));
+  return place(lower) > place(upper);
+};
+
 describe.skipIf(why)("the dashboard", () => {
   const product = new Product();
   let ann: Page;
@@ -90,11 +97,19 @@ describe.skipIf(why)("the dashboard", () => {
   test("the list is worked through with the keyboard", async () => {
     await otto.keyboard.press("1");
     await alerts(otto).waitFor();
+    // Alerts may come in between: what counts is which row follows which.
+    const focused = () => otto.evaluate(() => document.activeElement?.id ?? "");
     await otto.keyboard.press("j");
+    await expect.poll(focused).toMatch(/^row-/);
+    const first = await focused();
     await otto.keyboard.press("j");
-    const second = alerts(otto).getByRole("link").nth(1);
-    await expect.poll(() => second.evaluate((one) => one === document.activeElement)).toBe(true);
+    await expect.poll(focused).not.toBe(first);
+    const second = await focused();
+    expect(second).toMatch(/^row-/);
+    expect(await otto.evaluate(isBelow, [second, first])).toBe(true);
     await otto.keyboard.press("k");
+    await expect.poll(focused).not.toBe(second);
+    expect(await otto.evaluate(isBelow, [second, await focused()])).toBe(true);
     await otto.keyboard.press("Enter");
     await otto.getByRole("heading", { name: "What to do" }).waitFor();
     await otto.keyboard.press("u");
@@ -156,6 +171,7 @@ describe.skipIf(why)("the dashboard", () => {
         ["3", "Store"],
         ["4", "Codes"],
         ["5", "Trends"],
+        ["6", "Reports"],
       ] as const) {
         await ann.keyboard.press(key);
         await ann.getByRole("heading", { level: 1, name: heading }).waitFor();
@@ -169,9 +185,17 @@ describe.skipIf(why)("the dashboard", () => {
       await alerts(ann).getByRole("link").first().click();
       await ann.getByRole("heading", { name: "What to do" }).waitFor();
       found["Alert"] = await faults(ann);
-      expect(found).toEqual({ Now: [], Stock: [], Store: [], Codes: [], Trends: [], Alert: [] });
+      const none = { Now: [], Stock: [], Store: [], Codes: [], Trends: [], Reports: [], Alert: [] };
+      expect(found).toEqual(none);
     },
   );
+
+  test("where no history is kept, the page of reports says how to keep one", async () => {
+    await ann.getByRole("link", { name: "Reports" }).click();
+    await ann.getByText("No history is kept here").waitFor();
+    await ann.getByText("guardian run --history FOLDER").waitFor();
+    await ann.getByText("GUARDIAN_HISTORY=FOLDER").waitFor();
+  });
 
   test("says when it is not live any more, and goes on by itself", async () => {
     await ann.keyboard.press("1");

@@ -18,12 +18,17 @@ if (why) throw new Error(why);
 
 describe("pictures", () => {
   const product = new Product();
+  /** A week that has been kept. */
+  const past = new Product(["--days", "7"]);
   let page: Page;
   let door: Page;
+  let reader: Page;
   let attack = "";
 
   beforeAll(async () => {
     mkdirSync(FOLDER, { recursive: true });
+    await past.start();
+    reader = await past.person("nora");
     await product.start();
     product.simulate();
     door = await product.stranger();
@@ -31,8 +36,8 @@ describe("pictures", () => {
     const found = page.getByRole("list", { name: "Alerts" }).getByRole("link", { name: ATTACK });
     await found.first().waitFor({ timeout: 180_000 });
     attack = new URL((await found.first().getAttribute("href")) ?? "", product.url).pathname;
-  }, 240_000);
-  afterAll(() => product.stop());
+  }, 480_000);
+  afterAll(() => Promise.all([product.stop(), past.stop()]));
 
   const take = async (
     of: Page,
@@ -54,6 +59,15 @@ describe("pictures", () => {
   test.each(["desktop", "phone"] as const)("%s", async (screen) => {
     for (const colours of ["light", "dark"] as const) {
       await take(door, "log-in", screen, colours);
+      await reader.setViewportSize(SCREENS[screen]);
+      for (const [name, path, shown] of [
+        ["reports", "/reports", "What was lost, by day"],
+        ["report", "/reports/heat_map", "Numbers"],
+      ] as const) {
+        await reader.goto(new URL(path, past.url).href);
+        await reader.getByRole("heading", { level: 2, name: shown }).waitFor();
+        await take(reader, name, screen, colours);
+      }
       for (const [name, path, shown] of [
         ["now", "/", "Now"],
         ["alert", attack, ATTACK],

@@ -13,6 +13,7 @@ import { Unreachable } from "./shell/unreachable";
 import { Empty, Loading } from "./ui/parts";
 
 const CodesPage = lazy(() => import("./pages/codes/codes-page"));
+const ReportPage = lazy(() => import("./pages/reports/report-page"));
 const ReportsPage = lazy(() => import("./pages/reports/reports-page"));
 const TrendsPage = lazy(() => import("./pages/trends/trends-page"));
 
@@ -34,6 +35,7 @@ export function App({ live }: { live: BackEnd["live"] }) {
             <Route path="codes" element={<CodesPage />} />
             <Route path="trends" element={<TrendsPage />} />
             <Route path="reports" element={<ReportsPage />} />
+            <Route path="reports/:name" element={<ReportPage />} />
             <Route
               path="*"
               element={

@@ -41,7 +41,9 @@ class EmbeddedReports:
             with opened(self._folder, tables, (since - LOOK_BACK).date(), until.date()) as db:
                 given = {"site": site or ALL_SITES, "since": since, "until": until}
                 found = db.sql(sql, params=given).to_arrow_table()
-        except (HistoryError, duckdb.Error, OSError) as error:
+        except HistoryError as error:
+            raise StoreUnavailableError(f"history: {error}") from error
+        except (duckdb.Error, OSError) as error:
             raise StoreUnavailableError(f"history: {type(error).__name__}") from error
         return outcome(report, site, since, until, found.column_names, _rows(found.to_pylist()))
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from guardian.adapters.embedded.history.folder import About, HistoryFolder
@@ -64,6 +66,22 @@ def test_what_makes_no_sense(analysed: Api, api: Api) -> None:
     assert analyst.get(f"{URL}/nothing").status_code == 404
     backwards = {"since": PERIOD["until"], "until": PERIOD["since"]}
     assert analyst.get(f"{URL}/heat_map", query_string=backwards).status_code == 422
+    # Times that no calendar has, or that nobody can look back from.
+    for far in ("4503599627370495", "0001-01-02T00:00:00Z"):
+        told: Any = analyst.get(f"{URL}/heat_map", query_string={**PERIOD, "since": far})
+        assert told.status_code == 422
+        assert told.json["errors"][0]["field"] == "since"
     # Where no history is kept there are no reports.
     assert api.as_(Role.ANALYST).get(URL).json == {"items": []}
     assert api.as_(Role.ANALYST).get(f"{URL}/heat_map").status_code == 404
+
+
+def test_a_history_that_cannot_be_read(analysed: Api, tmp_path: Path) -> None:
+    parts = msgspec.structs.replace(
+        analysed.parts, reports=EmbeddedReports(HistoryFolder(tmp_path / "nothing"))
+    )
+    analyst = Api(parts, analysed._users, analysed._tokens).as_(Role.ANALYST)
+    told: Any = analyst.get(f"{URL}/heat_map", query_string=PERIOD)
+    assert told.status_code == 503
+    assert told.json["type"].endswith("#problem-history-unavailable")
+    assert str(tmp_path) not in told.text

@@ -104,7 +104,7 @@ export function money(value: number): string {
   return new Intl.NumberFormat("en-GB", { maximumFractionDigits: 0 }).format(value);
 }
 
-/** 2.4 M, 128 k: for narrow places. */
+/** 2.4M, 128K: for narrow places. */
 export function shortNumber(value: number): string {
-  return new Intl.NumberFormat("en-GB", { notation: "compact", maximumFractionDigits: 1 }).format(value);
+  return new Intl.NumberFormat("en-US", { notation: "compact", maximumFractionDigits: 1 }).format(value);
 }

@@ -1,14 +1,12 @@
 import { Dialog } from "../ui/parts";
 
-const GROUPS: readonly [string, readonly (readonly [string, string])[]][] = [
-  [
-    "Everywhere",
-    [
-      ["1 – 5", "Now, Stock, Store, Codes, Trends"],
-      ["?", "This help"],
-      ["Esc", "Close, or leave the search"],
-    ],
-  ],
+type Group = readonly [string, readonly (readonly [string, string])[]];
+
+const EVERYWHERE = [
+  ["?", "This help"],
+  ["Esc", "Close, or leave the search"],
+] as const;
+const GROUPS: readonly Group[] = [
   [
     "List of alerts",
     [
@@ -30,11 +28,16 @@ const GROUPS: readonly [string, readonly (readonly [string, string])[]][] = [
   ],
 ];
 
-export function KeyboardHelp({ onClose }: { onClose: () => void }) {
+/** pages: their names, by the keys 1, 2, … */
+export function KeyboardHelp({ pages, onClose }: { pages: readonly string[]; onClose: () => void }) {
+  const groups: readonly Group[] = [
+    ["Everywhere", [[`1 – ${pages.length}`, pages.join(", ")], ...EVERYWHERE]],
+    ...GROUPS,
+  ];
   return (
     <Dialog title="Keyboard" onClose={onClose} wide>
       <div className="grid gap-6 sm:grid-cols-2">
-        {GROUPS.map(([name, keys]) => (
+        {groups.map(([name, keys]) => (
           <section key={name}>
             <h3 className="mb-2 text-sm font-semibold">{name}</h3>
             <dl className="grid grid-cols-[auto_1fr] gap-x-4 gap-y-1.5 text-sm">

@@ -4,18 +4,27 @@ import { useKeys } from "../keyboard/keys";
 import { chime } from "../preferences/announce";
 import { prefer, usePreferences, type Preferences } from "../preferences/preferences";
 import { useSession, useUser } from "../session/context";
+import { may } from "../session/session";
 import { Sign, type ICONS } from "../ui/icons";
 import { Button } from "../ui/parts";
 import { ConnectionBanner } from "./connection-banner";
 import { KeyboardHelp } from "./keyboard-help";
 
-const PAGES: readonly { to: string; name: string; sign: keyof typeof ICONS; key: string }[] = [
-  { to: "/", name: "Now", sign: "now", key: "1" },
-  { to: "/stock", name: "Stock", sign: "stock", key: "2" },
-  { to: "/store", name: "Store", sign: "store", key: "3" },
-  { to: "/codes", name: "Codes", sign: "codes", key: "4" },
-  { to: "/trends", name: "Trends", sign: "trends", key: "5" },
+interface Page {
+  to: string;
+  name: string;
+  sign: keyof typeof ICONS;
+}
+
+/** By the keys 1, 2, … */
+const PAGES: readonly Page[] = [
+  { to: "/", name: "Now", sign: "now" },
+  { to: "/stock", name: "Stock", sign: "stock" },
+  { to: "/store", name: "Store", sign: "store" },
+  { to: "/codes", name: "Codes", sign: "codes" },
+  { to: "/trends", name: "Trends", sign: "trends" },
 ];
+const OF_ANALYSTS: Page = { to: "/reports", name: "Reports", sign: "reports" };
 
 const NEXT_THEME: Record<Preferences["theme"], Preferences["theme"]> = {
   system: "light",
@@ -27,9 +36,10 @@ export function Shell({ children }: { children: ReactNode }) {
   const go = useNavigate();
   const { pathname } = useLocation();
   const [help, setHelp] = useState(false);
+  const pages = may(useUser(), "analyst") ? [...PAGES, OF_ANALYSTS] : PAGES;
   useKeys({
     "?": () => setHelp(true),
-    ...Object.fromEntries(PAGES.map((page) => [page.key, () => void go(page.to)])),
+    ...Object.fromEntries(pages.map((page, place) => [String(place + 1), () => void go(page.to)])),
   });
   useEffect(() => {
     const open = (event: Event) => void go((event as CustomEvent<string>).detail);
@@ -37,7 +47,7 @@ export function Shell({ children }: { children: ReactNode }) {
     return () => window.removeEventListener("guardian-open", open);
   }, [go]);
   useEffect(() => {
-    const page = PAGES.find((one) => one.to === pathname);
+    const page = [...PAGES, OF_ANALYSTS].find((one) => one.to === pathname);
     if (page) document.title = `${page.name} · Business Guardian`;
   }, [pathname]);
 
@@ -55,11 +65,11 @@ export function Shell({ children }: { children: ReactNode }) {
           aria-label="Pages"
           className="order-last flex w-full overflow-x-auto sm:order-none sm:w-auto"
         >
-          {PAGES.map((page) => (
+          {pages.map((page) => (
             <NavLink
               key={page.to}
               to={page.to}
-              end
+              end={page.to === "/"}
               className={({ isActive }) =>
                 `flex min-h-11 flex-1 items-center justify-center gap-1.5 border-b-2 px-1.5 text-sm sm:px-3 font-medium ${
                   isActive ? "border-accent text-ink" : "border-transparent text-ink-2 hover:text-ink"
@@ -77,7 +87,7 @@ export function Shell({ children }: { children: ReactNode }) {
       <main id="page" tabIndex={-1} className="min-h-0 flex-1 outline-none lg:overflow-y-auto">
         {children}
       </main>
-      {help && <KeyboardHelp onClose={() => setHelp(false)} />}
+      {help && <KeyboardHelp pages={pages.map((page) => page.name)} onClose={() => setHelp(false)} />}
     </div>
   );
 }

@@ -26,6 +26,7 @@ export const ICONS = {
   store: <path d="M3 8v9h14V8M2 8l2-5h12l2 5zM8 17v-5h4v5" />,
   codes: <path d="M3 3h5v5H3zM12 3h5v5h-5zM3 12h5v5H3zM12 12h2v2h-2zM17 17v-2M12 17h2M17 12v0" />,
   trends: <path d="M3 3v14h14M6 13l3.500-4 3 2.500L17 6" />,
+  reports: <path d="M5 2h7l4 4v12H5zM8 9h5M8 12h5M8 15h3" />,
   keyboard: <path d="M2 5h16v10H2zM5 8h.01M8 8h.01M11 8h.01M14 8h.01M6 12h8" />,
   light: (
     <path d="M10 6.500a3.500 3.500 0 1 0 0 7 3.500 3.500 0 0 0 0-7zM10 2v1.500M10 16.500V18M2 10h1.500M16.500 10H18M4.300 4.300l1.100 1.100M14.600 14.600l1.100 1.100M4.300 15.700l1.100-1.100M14.600 5.400l1.100-1.100" />

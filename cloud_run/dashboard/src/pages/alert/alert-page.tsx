@@ -176,7 +176,8 @@ function Shown({ alert }: { alert: AlertDetail }) {
                 <Fact name="Value at risk">{money(alert.value_at_risk)}</Fact>
               )}
               <Fact name="Found by">
-                {alert.detector.id}, version {alert.detector.version}
+                {alert.detector.id}
+                <span className="block text-xs text-ink-2">version {alert.detector.version}</span>
               </Fact>
             </dl>
           </Panel>

@@ -11,7 +11,7 @@ import { SeverityMark } from "../../ui/severity";
 import { stepped } from "./step";
 import type { Found } from "./use-alerts";
 
-const ROW_PX = 92;
+const ROW_PX = 100;
 
 interface Props {
   found: Found;
@@ -142,7 +142,7 @@ function Rows({ found, mayChange, onAcknowledge, onResolve }: Props) {
                 <Row alert={alert} people={people} onFocus={() => setActive(alert.alert_id)} />
                 {mayChange && alert.handling.workflow === "open" && (
                   <Button
-                    className="absolute right-3 bottom-1.5 min-h-[26px]! px-2! text-xs!"
+                    className="absolute right-3 bottom-1 min-h-[26px]! px-2! text-xs!"
                     aria-label={`Acknowledge: ${alert.title}, ${alert.subject.id}`}
                     onClick={() => onAcknowledge(alert)}
                   >
@@ -192,8 +192,8 @@ function Row({ alert, people, onFocus }: { alert: Alert; people: People; onFocus
           <Ago time={alert.event_time} site={alert.site} />
         </span>
       </span>
-      <span className="truncate text-[0.83rem] text-ink-2">{alert.narrative}</span>
-      <span className="flex items-center gap-3 overflow-hidden pr-28 text-xs whitespace-nowrap text-ink-2">
+      <span className="line-clamp-2 text-[0.83rem] text-ink-2">{alert.narrative}</span>
+      <span className="mr-28 flex items-center gap-3 overflow-hidden text-xs whitespace-nowrap text-ink-2">
         <span className="font-medium text-ink">{place || alert.site}</span>
         {alert.subject.id !== place && alert.subject.kind !== "site" && (
           <span>

@@ -49,7 +49,7 @@ export function FilterBar({
         <div className="min-w-40 flex-1">
           <SearchField
             label="Search in what happened"
-            placeholder="Search: article, person, place …  ( / )"
+            placeholder="Article, person, place … ( / )"
             text={filters.text}
             onText={(text) => onChange({ text })}
             field={search}
@@ -77,7 +77,7 @@ export function FilterBar({
             <SeverityMark severity={severity} />
           </Chip>
         ))}
-        <span aria-hidden="true" className="mx-1 h-5 w-px bg-line" />
+        <span aria-hidden="true" className="mx-1 hidden h-5 w-px bg-line sm:block" />
         {workflows.map((one) => (
           <Chip
             key={one}

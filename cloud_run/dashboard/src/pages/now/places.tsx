@@ -109,9 +109,8 @@ function Tiles({
               {one.name}
               {one.worst && <SeverityMark severity={one.worst} word={false} />}
             </span>
-            <span className="block truncate text-ink-2">
-              {one.open ? `${one.open} open` : "quiet"} · {one.about}
-            </span>
+            <span className="block text-ink-2">{one.open ? `${one.open} open` : "quiet"}</span>
+            <span className="block truncate text-ink-2">{one.about}</span>
           </button>
         </li>
       ))}

@@ -1,6 +1,5 @@
 import type { ReportResult } from "../../api/types";
-
-type Value = ReportResult["rows"][number][number];
+import type { Value } from "./values";
 
 /** A report as CSV. A text that a spreadsheet would take for a formula gets a quote before it. */
 export function csv(report: Pick<ReportResult, "columns" | "rows">): string {

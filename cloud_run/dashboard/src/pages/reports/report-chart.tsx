@@ -1,45 +1,80 @@
-import { Bar, BarChart, CartesianGrid, ResponsiveContainer, Tooltip, XAxis, YAxis } from "recharts";
 import type { ReportResult } from "../../api/types";
 import { Panel } from "../../ui/parts";
+import { HeatMap } from "./heat-map";
+import { headOf, number, shown, type Words } from "./values";
 
-/** By report: the columns that name a bar, and the one it shows. */
-const CHARTS: Record<string, readonly [readonly string[], string]> = {
-  daily_loss_summary: [["type"], "value_at_risk"],
-  detector_quality: [["detector"], "alerts"],
-  repeat_offenders: [["kind", "id"], "alerts"],
-  stock_accuracy: [["location"], "units_apart"],
-  heat_map: [["hour"], "alerts"],
-  qr_health: [["day"], "scanned"],
-  late_and_quarantined: [["stream"], "records"],
-  weekly_executive_summary: [["week"], "findings"],
+/** What a bar is about, and what it shows: names of columns. overTime: in the order of the days. */
+interface Bars {
+  of: readonly string[];
+  value: string;
+  overTime?: boolean;
+}
+
+const BARS: Record<string, Bars> = {
+  daily_loss_summary: { of: ["type"], value: "value_at_risk" },
+  detector_quality: { of: ["detector"], value: "alerts" },
+  repeat_offenders: { of: ["kind", "id"], value: "alerts" },
+  stock_accuracy: { of: ["location"], value: "units_apart" },
+  qr_health: { of: ["day"], value: "scanned", overTime: true },
+  late_and_quarantined: { of: ["stream"], value: "records" },
+  weekly_executive_summary: { of: ["week"], value: "value_at_risk", overTime: true },
 };
-const MOST = 24;
+const MOST = 12;
+/** A row of this stream is the sum of the others. */
+const TOGETHER = "all";
 
-/** What a report comes to, as bars; the numbers are in the table below. */
-export function ReportChart({ report }: { report: ReportResult }) {
-  const chart = CHARTS[report.name];
+export interface Bar {
+  label: string;
+  amount: number;
+}
+
+/** What a report comes to, at a glance; all of the numbers are in the table below. */
+export function ReportChart({ report, words }: { report: ReportResult; words: Words }) {
+  if (report.name === "heat_map") return <HeatMap report={report} />;
+  const chart = BARS[report.name];
   if (chart === undefined) return null;
-  const [names, value] = chart;
-  const sums = new Map<string, number>();
-  for (const row of report.rows) {
-    const label = names.map((name) => String(row[report.columns.indexOf(name)])).join(" ");
-    const amount = row[report.columns.indexOf(value)];
-    sums.set(label, (sums.get(label) ?? 0) + (typeof amount === "number" ? amount : 0));
-  }
-  const bars = [...sums].map(([label, amount]) => ({ label, amount })).slice(0, MOST);
+  const all = barsOf(report, chart, words);
+  const bars = chart.overTime ? all.slice(-MOST) : all.slice(0, MOST);
+  const most = Math.max(0, ...bars.map((bar) => bar.amount));
+  if (most === 0) return null;
+  const title = `${headOf(chart.value)} by ${chart.of.includes("id") ? "who" : chart.of.join(", ")}`;
+  const which = chart.overTime ? "the latest" : "the most";
   return (
-    <Panel title={`${value.replaceAll("_", " ")} by ${names.join(", ")}`}>
-      <div className="h-64" aria-hidden>
-        <ResponsiveContainer>
-          <BarChart data={bars}>
-            <CartesianGrid stroke="var(--color-line)" vertical={false} />
-            <XAxis dataKey="label" stroke="var(--color-ink-2)" fontSize={12} />
-            <YAxis stroke="var(--color-ink-2)" fontSize={12} width={70} />
-            <Tooltip />
-            <Bar dataKey="amount" name={value.replaceAll("_", " ")} fill="var(--color-accent)" />
-          </BarChart>
-        </ResponsiveContainer>
-      </div>
+    <Panel title={title} aside={all.length > MOST ? `${which} ${MOST} of ${all.length}` : undefined}>
+      <ul className="grid grid-cols-[minmax(0,max-content)_1fr_auto] items-center gap-x-3 gap-y-2 text-sm">
+        {bars.map(({ label, amount }) => (
+          <li key={label} className="col-span-3 grid grid-cols-subgrid items-center">
+            <span className="col-span-2 sm:col-span-1">{label}</span>
+            <span
+              aria-hidden="true"
+              className="order-last col-span-3 h-1.5 rounded bg-raised sm:order-none sm:col-span-1 sm:h-3"
+            >
+              <span
+                className="block h-full rounded bg-accent"
+                style={{ width: `${(Math.max(0, amount) / most) * 100}%` }}
+              />
+            </span>
+            <span className="text-right font-semibold">{number(amount, 0)}</span>
+          </li>
+        ))}
+      </ul>
     </Panel>
   );
+}
+
+/** Sums by label: in the order of the rows, or the largest first, without those of nothing. */
+export function barsOf(report: ReportResult, chart: Bars, words: Words): Bar[] {
+  const { columns, rows } = report;
+  const value = columns.indexOf(chart.value);
+  const places = chart.of.map((name) => columns.indexOf(name));
+  const sums = new Map<string, number>();
+  for (const row of rows) {
+    const amount = row[value];
+    if (chart.of[0] === "stream" && row[places[0] ?? -1] === TOGETHER) continue;
+    const label = places.map((place) => shown(columns[place] ?? "", row[place], words)).join(" ");
+    sums.set(label, (sums.get(label) ?? 0) + (typeof amount === "number" ? amount : 0));
+  }
+  const bars = [...sums].map(([label, amount]) => ({ label, amount }));
+  if (chart.overTime) return bars;
+  return bars.filter((bar) => bar.amount > 0).sort((a, b) => b.amount - a.amount);
 }

@@ -1,5 +1,5 @@
 import { useQuery } from "@tanstack/react-query";
-import { Link, useSearchParams } from "react-router";
+import { useSearchParams } from "react-router";
 import {
   Bar,
   BarChart,
@@ -47,11 +47,6 @@ export default function TrendsPage() {
     <div className="space-y-4 p-3 sm:p-4">
       <div className="flex flex-wrap items-center justify-between gap-3">
         <h1 className="text-xl font-semibold">Trends</h1>
-        {may(user, "analyst") && (
-          <Link className="mr-auto text-sm text-accent underline" to="/reports">
-            Reports
-          </Link>
-        )}
         <select
           aria-label="Period"
           className="field w-auto!"

@@ -1,0 +1,3 @@
+-- Made by `python -m infra.flink.generate`.
+ALTER TABLE `rfid-readings`
+  MODIFY WATERMARK FOR event_time AS event_time - INTERVAL '5' SECOND;

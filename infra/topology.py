@@ -38,6 +38,7 @@ def topology() -> dict[str, Any]:
                 "ack_deadline_s": one.ack_deadline_s,
                 "first_retry_s": one.first_retry_s,
                 "longest_retry_s": one.longest_retry_s,
+                "given_up": one.given_up,
             }
             for one in subscriptions("-")
         ],

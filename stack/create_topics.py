@@ -29,7 +29,7 @@ from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcTransp
 from guardian.events.topics import OUTPUT_TOPICS, TOPICS, OutputTopic, Topic
 from stack.emulators import PUBSUB_HOST
 from stack.kafka.broker import create_topics
-from stack.topology import PUBSUB_TOPICS, Subscription, subscriptions
+from stack.topology import HISTORY, PUBSUB_TOPICS, Subscription, subscriptions
 
 DAY_MS = 86_400_000
 MOST_BYTES = 10 * 1024 * 1024
@@ -58,7 +58,12 @@ def create_pubsub(host: str, project: str, endpoints: Mapping[str, str]) -> list
 
     endpoints: address of each part that runs, such as "http://127.0.0.1:8080".
     """
-    wanted = [one for one in subscriptions(project) if one.path is None or one.part in endpoints]
+    # History has no part in it: what nobody pulls would pile up in the emulator's memory.
+    wanted = [
+        one
+        for one in subscriptions(project)
+        if one.part in endpoints or (one.path is None and one.part != HISTORY)
+    ]
     with grpc.insecure_channel(host) as channel:
         publisher = PublisherClient(transport=PublisherGrpcTransport(channel=channel))
         subscriber = SubscriberClient(transport=SubscriberGrpcTransport(channel=channel))

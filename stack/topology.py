@@ -22,6 +22,7 @@ EVENT_CHECKS: Final = Part.EVENT_CHECKS.value
 ALERT_NARRATOR: Final = "alert_narrator"
 NOTIFIER: Final = "notifier"
 BRIDGE: Final = "bridge"
+HISTORY: Final = "history"
 PEOPLE: Final = "people"
 
 CONSUMED: Final[dict[str, tuple[str, ...]]] = {
@@ -49,7 +50,8 @@ class Subscription(msgspec.Struct, frozen=True, kw_only=True):
 
     part: who consumes it. path: of the endpoint it is pushed to, behind the part's own address; None: it is
     pulled. ack_deadline_s: after which a message is delivered again. first_retry_s, longest_retry_s: wait
-    before a message that was refused is delivered again, growing from the one to the other.
+    before a message that was refused is delivered again, growing from the one to the other. given_up: after
+    so many deliveries a message is put aside; those whose consumer does so itself are not.
     """
 
     name: str
@@ -59,6 +61,7 @@ class Subscription(msgspec.Struct, frozen=True, kw_only=True):
     ack_deadline_s: int = 60
     first_retry_s: int = 1
     longest_retry_s: int = 60
+    given_up: bool = True
 
 
 def subscriptions(project: str) -> list[Subscription]:
@@ -79,6 +82,12 @@ def subscriptions(project: str) -> list[Subscription]:
     ]
     return [
         *pushed,
-        Subscription(name=f"{FRAUD_ALERTS}-kafka", topic=FRAUD_ALERTS, part=BRIDGE),
-        Subscription(name=f"{QUARANTINE}-review", topic=QUARANTINE, part=PEOPLE, ack_deadline_s=600),
+        *(
+            Subscription(name=f"{topic}-{HISTORY}", topic=topic, part=HISTORY)
+            for topic in (*TOPICS, QUARANTINE)
+        ),
+        Subscription(name=f"{FRAUD_ALERTS}-kafka", topic=FRAUD_ALERTS, part=BRIDGE, given_up=False),
+        Subscription(
+            name=f"{QUARANTINE}-review", topic=QUARANTINE, part=PEOPLE, ack_deadline_s=600, given_up=False
+        ),
     ]

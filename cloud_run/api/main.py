@@ -36,7 +36,7 @@ from guardian.adapters.embedded.jobs import SqliteJobs
 from guardian.adapters.embedded.rows import SqliteRows
 from guardian.adapters.embedded.sqlite_store import SchemaError
 from guardian.adapters.embedded.users import Users
-from guardian.desk_ports import AlertDesk, Reports, StoreUnavailableError
+from guardian.desk_ports import AlertDesk, EventLog, Reports, StoreUnavailableError
 from guardian.runtime.composition import load_catalogue, site_zone
 from guardian.runtime.settings import Settings, SettingsError, load_settings
 from guardian.runtime.struct_types import learn_struct_types
@@ -58,7 +58,8 @@ class Api:
         catalogue = load_catalogue(settings.catalogue)
         self._held = ExitStack()
         desk: AlertDesk
-        accounts = event_log = None
+        accounts = None
+        event_log: EventLog | None = None
         authenticator: Authenticator
         if isinstance(settings.store, Path):
             try:
@@ -74,6 +75,7 @@ class Api:
         else:
             desk, records = _cloud(settings, site)
             authenticator = _identity(settings.identity, settings.database)
+            event_log = _events(settings)
         look_s = EMBEDDED_LOOK_S if isinstance(settings.store, Path) else CLOUD_LOOK_S
         learn_struct_types()
         self.live = Live(desk, streams=settings.streams, every_s=look_s)
@@ -177,12 +179,21 @@ def _reports(settings: ApiSettings) -> Reports | None:
             raise SettingsError(f"GUARDIAN_HISTORY needs the extra `reports`: {error}") from None
         return EmbeddedReports(HistoryFolder(settings.history))
     if settings.bigquery is not None:
-        from google.cloud.bigquery import Client
-
+        from guardian.adapters.google.bigquery_client import bigquery_client
         from guardian.adapters.google.bigquery_reports import BigQueryReports
 
-        return BigQueryReports(Client(settings.project), settings.bigquery)
+        return BigQueryReports(bigquery_client(settings.project), settings.bigquery)
     return None
+
+
+def _events(settings: ApiSettings) -> EventLog | None:
+    """What happened around an alert, where there is history to find it in."""
+    if settings.bigquery is None:
+        return None
+    from guardian.adapters.google.bigquery_client import bigquery_client
+    from guardian.adapters.google.bigquery_event_log import BigQueryEventLog
+
+    return BigQueryEventLog(bigquery_client(settings.project), settings.bigquery)
 
 
 def _identity(settings: IdentitySettings | None, database: str | None) -> Authenticator:

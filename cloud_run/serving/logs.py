@@ -2,31 +2,11 @@
 
 from __future__ import annotations
 
-import logging
-import sys
 from typing import Any
 
 import structlog
-from structlog.typing import EventDict, Processor
 
-_SHARED: list[Processor] = [
-    structlog.stdlib.add_log_level,
-    structlog.processors.TimeStamper(fmt="iso"),
-]
-
-
-def _as_google_reads_it(logger: Any, method: str, event: EventDict) -> EventDict:
-    """Cloud Logging takes the level from `severity` and the text from `message`."""
-    event["severity"] = str(event.pop("level", "info")).upper()
-    event["message"] = event.pop("event", "")
-    return event
-
-
-_RENDER: list[Processor] = [
-    structlog.processors.format_exc_info,
-    _as_google_reads_it,
-    structlog.processors.JSONRenderer(),
-]
+from guardian.runtime.json_logs import ABOUT, RENDER, log_as_json
 
 
 def logging_settings() -> dict[str, Any]:
@@ -37,8 +17,8 @@ def logging_settings() -> dict[str, Any]:
         "formatters": {
             "json": {
                 "()": structlog.stdlib.ProcessorFormatter,
-                "foreign_pre_chain": [*_SHARED, structlog.stdlib.ExtraAdder()],
-                "processors": [structlog.stdlib.ProcessorFormatter.remove_processors_meta, *_RENDER],
+                "foreign_pre_chain": [*ABOUT, structlog.stdlib.ExtraAdder()],
+                "processors": [structlog.stdlib.ProcessorFormatter.remove_processors_meta, *RENDER],
             }
         },
         "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json"}},
@@ -52,8 +32,4 @@ def logging_settings() -> dict[str, Any]:
 
 def configure() -> None:
     """Sets up structlog for this process."""
-    structlog.configure(
-        processors=[*_SHARED, *_RENDER],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-    )
+    log_as_json()

@@ -9,12 +9,16 @@ import msgspec
 
 
 class Pulled(msgspec.Struct, frozen=True):
-    """A message that is ours for a while. handle: what to call it by, for this delivery of it only."""
+    """A message that is ours for a while. handle: what to call it by, for this delivery of it only.
+
+    published: epoch microseconds; 0 where nobody says.
+    """
 
     handle: str
     message_id: str
     data: bytes
     attributes: Mapping[str, str]
+    published: int = 0
 
 
 class Puller(Protocol):

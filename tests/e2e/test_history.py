@@ -14,14 +14,21 @@ from pathlib import Path
 
 import pytest
 
-from guardian.adapters.embedded.history.folder import HistoryFolder
+from guardian.adapters.embedded.files import FileSource, find_catalogue, find_recordings
+from guardian.adapters.embedded.history.folder import About, HistoryFolder
+from guardian.adapters.embedded.history.keeper import Keeper
+from guardian.adapters.embedded.history.log import HistoryLog
 from guardian.adapters.embedded.history.past import alerts, moments
 from guardian.adapters.embedded.history.reader import opened
 from guardian.adapters.embedded.sqlite_store import MEMORY, SqliteStore
 from guardian.adapters.history.tables import STREAM_TABLES
+from guardian.alerts.model import Alert
+from guardian.engine.plan import Batch
 from guardian.events.model import Event
 from guardian.events.topics import topic_for_file_stem
-from guardian.runtime.reproduce import BATCH, same
+from guardian.runtime.composition import decoder_now, load_catalogue
+from guardian.runtime.reproduce import BATCH, reproduce, same
+from guardian.runtime.settings import Settings
 from tests.e2e.conftest import ROOT, Guardian, command
 from tests.e2e.kept_day import keep_day, worker_for
 from tests.e2e.test_kill import events_committed
@@ -167,8 +174,6 @@ def test_every_alert_of_a_day_is_decided_again_as_it_was(
     of = day if which == "kept" else warehouse_day
     store = SqliteStore(MEMORY)
     worker = worker_for(of, store)
-    from guardian.engine.plan import Batch
-
     waiting: list[Event] = []
     for moment in moments(folder):
         assert isinstance(moment, Event)
@@ -228,8 +233,6 @@ def test_out_and_in_again(
 
 @pytest.mark.e2e
 def test_old_dates_go(kept: HistoryFolder, tmp_path: Path, day: Path) -> None:
-    from guardian.adapters.embedded.history.keeper import Keeper
-
     folder = keep_day(day, tmp_path / "history", tmp_path / "guardian.db")
     (newest,) = {name for name in folder.dates() if list(folder.data.glob(f"queue_monitor/{name}/*"))}
     old = folder.data / "queue_monitor" / "2024-01-01"
@@ -260,3 +263,60 @@ def test_reports_by_the_command(kept: HistoryFolder, guardian: Guardian) -> None
     assert done.returncode == 2
     assert "no report 'nothing'" in done.stderr
     assert len(guardian("report", "--list").stdout.splitlines()) == 8
+
+
+@pytest.mark.e2e
+@pytest.mark.timeout(240)
+def test_alerts_that_the_clock_has_decided_are_decided_again(
+    day: Path, tmp_path: Path, guardian: Guardian
+) -> None:
+    """The feed falls silent in the middle of things and goes on later, so that without the silence some
+    alerts would be others."""
+    settings, folder = Settings(), HistoryFolder(tmp_path / "history")
+    source = FileSource(find_recordings([day]), decoder_now(settings)[0])
+    source.resume({})
+    events: list[Event] = []
+    while (batch := source.poll(10_000, 0.0)) is not None:
+        events += batch.events
+    source.close()
+    store = SqliteStore(tmp_path / "guardian.db")
+    worker = worker_for(day, store)
+    log = HistoryLog(folder, About(settings.site, settings.zone), store.positions())
+    by_clock: dict[str, Alert] = {}
+    size = len(events) // 12
+    for first in range(0, len(events), size):
+        batch = Batch(events[first : first + size])
+        log.before(batch)
+        worker.process(batch)
+        for silence_ms in (11_000, 40_000, 130_000):
+            log.ticked(silence_ms)
+            by_clock |= worker.tick(silence_ms).alerts
+    worker.finish()
+    log.close()
+    store.close()
+    Keeper(folder, tmp_path / "guardian.db", 90, load_catalogue(find_catalogue([day]))).round(whole=True)
+
+    kept = {alert.alert_id: alert for alert in alerts(folder)}
+    told = list(moments(folder))
+    assert sum(isinstance(moment, int) for moment in told) == 3 * len(range(0, len(events), size))
+    assert len(by_clock) > 3
+
+    def again(of: list[Event | int], wanted: Alert) -> bool:
+        memory = SqliteStore(MEMORY)
+        try:
+            found = reproduce(worker_for(day, memory), of, wanted)
+            return found is not None and same(found, wanted)
+        finally:
+            memory.close()
+
+    only_events = [moment for moment in told if isinstance(moment, Event)]
+    others = 0
+    for alert_id in sorted(by_clock)[:6]:
+        assert again(told, kept[alert_id]), kept[alert_id]
+        others += not again(list(only_events), kept[alert_id])
+    assert others, "without the silences everything is the same, so nothing has been tested"
+    one = kept[min(by_clock)]
+    done = guardian(
+        "replay", "--alert", one.alert_id, "--history", folder.path, "--catalog", day / "products_list.csv"
+    )
+    assert json.loads(done.stdout)["evidence"] == one.evidence

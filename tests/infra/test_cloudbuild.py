@@ -62,7 +62,7 @@ def test_nothing_is_deployed_that_was_not_tested(build: dict[str, Any]) -> None:
         before = _before(steps, name)
         wanted = set(order[:index]) - ({"stage"} if name == "push" else set())
         assert wanted <= before, name
-    for name in ("bridge", "correlator", "api"):
+    for name in ("bridge", "correlator", "api", "history"):
         assert f"image-{name}" in _before(steps, "plan")
         assert f"--target={name}" in steps[f"image-{name}"]["args"]
 

@@ -16,7 +16,7 @@ import pytest
 from stack.ports import LOOPBACK, free_ports
 from tests.infra.dockerfile import FILE, ROOT, build, context, instructions, stages
 
-SERVICES = ("api", "bridge", "correlator")
+SERVICES = ("api", "bridge", "correlator", "history")
 
 
 def _hadolint() -> str | None:
@@ -94,6 +94,13 @@ ENVIRONMENTS = {
         "GUARDIAN_STORE": "sqlite:guardian.db",
         "GUARDIAN_OIDC": "off",
         "GUARDIAN_PART": "correlator",
+    },
+    "history": {
+        "GOOGLE_CLOUD_PROJECT": "shop",
+        "GUARDIAN_BIGQUERY": "shop-prod.guardian",
+        "BIGQUERY_EMULATOR_HOST": f"http://{LOOPBACK}:9",  # as above
+        "FIRESTORE_EMULATOR_HOST": f"{LOOPBACK}:9",
+        "PUBSUB_EMULATOR_HOST": f"{LOOPBACK}:9",
     },
 }
 

@@ -17,19 +17,30 @@ import pytest
 
 from cloud_run.api.settings import api_settings
 from cloud_run.correlator.settings import correlator_settings
+from cloud_run.history.settings import history_settings
 from guardian.adapters.google.gemini_narrator import gemini_settings
+from guardian.adapters.history.tables import TABLES
 from guardian.adapters.kafka.settings import kafka_settings
 from guardian.detectors.parts import Part
 from guardian.events.topics import FRAUD_ALERTS, OUTPUT_TOPICS, TOPICS
 from guardian.runtime.part import part_settings
 from infra.stage import main as stage
-from stack.topology import ALERT_NARRATOR, BRIDGE, NOTIFIER, PEOPLE, PUBSUB_TOPICS, subscriptions
+from stack.topology import (
+    ALERT_NARRATOR,
+    BRIDGE,
+    HISTORY,
+    NOTIFIER,
+    PEOPLE,
+    PUBSUB_TOPICS,
+    subscriptions,
+)
 from tests.servers.terraform import ROOT, Terraform, terraform_or_skip
 
 pytestmark = [pytest.mark.emulator, pytest.mark.timeout(900), pytest.mark.xdist_group("terraform")]
 
 PROJECT = "shop-prod"
 ENVIRONMENTS = ("dev", "prod")
+IMAGES = ("bridge", "correlator", "api", "history")
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +71,7 @@ def whole(terraform: Terraform, tmp_path_factory: pytest.TempPathFactory) -> lis
 
 
 def _test(site: Path, functions: Path) -> str:
-    images = ", ".join(f'{name} = "r/{name}@sha256:{"a" * 64}"' for name in ("bridge", "correlator", "api"))
+    images = ", ".join(f'{name} = "r/{name}@sha256:{"a" * 64}"' for name in IMAGES)
     return f"""
 mock_provider "google" {{}}
 mock_provider "confluent" {{
@@ -81,6 +92,7 @@ variables {{
   live_release    = "r1"
   narratives      = true
   issues_codes    = true
+  flink_statements = [{", ".join(f'"{path.stem}"' for path in (ROOT / "infra/flink").glob("*.sql"))}]
   notify_secrets  = ["SLACK_URL"]
   mail            = ["platform@example.com"]
   billing_account = "000000-000000-000000"
@@ -180,7 +192,9 @@ def test_every_part_is_given_its_topics(
     }
     assert triggered == {ALERT_NARRATOR: FRAUD_ALERTS, NOTIFIER: FRAUD_ALERTS}
     expected = {
-        one.name: one for one in subscriptions(PROJECT) if one.part not in {*triggered, BRIDGE, PEOPLE}
+        one.name: one
+        for one in subscriptions(PROJECT)
+        if one.part not in {*triggered, BRIDGE, HISTORY, PEOPLE}
     }
     found = dict(_pushed(whole))
     assert found.keys() == expected.keys()
@@ -250,7 +264,7 @@ def test_every_push_is_signed_and_let_in(
     push, scheduler = (f"serviceAccount:{accounts[f'guardian-{name}']}" for name in ("push", "scheduler"))
     assert let_in["correlator"] == {push, scheduler}
     assert let_in["event-checks"] == let_in["qr-verification"] == {push}
-    assert let_in.keys() == {"correlator", *functions}, "nobody calls the bridge; the API asks for itself"
+    assert let_in.keys() == {"correlator", *functions}, "nobody calls the workers; the API asks for itself"
 
 
 def test_correlator_knows_its_callers(services: dict[str, dict[str, Any]], accounts: dict[str, str]) -> None:
@@ -258,6 +272,51 @@ def test_correlator_knows_its_callers(services: dict[str, dict[str, Any]], accou
     assert oidc is not None
     assert oidc.audience == services["correlator"]["custom_audiences"][0]
     assert set(oidc.emails) == {accounts["guardian-push"], accounts["guardian-scheduler"]}
+
+
+def test_history_may_do_what_it_does_and_nothing_else(
+    whole: list[dict[str, Any]],
+) -> None:
+    account = _values(whole, "google_service_account")["guardian-history"]
+    members = {f"serviceAccount:{account['email']}", account["member"]}
+    given: dict[str, set[str]] = {}
+    for one in whole:
+        if "_iam_" in one["type"] and one["values"].get("member") in members:
+            about = one["values"]
+            over = about.get("subscription") or about.get("dataset_id") or about.get("bucket") or "project"
+            given.setdefault(about["role"], set()).add(over)
+    made = _values(whole, "google_pubsub_subscription")
+    pulled = {made[one.name]["id"] for one in subscriptions(PROJECT) if one.part == HISTORY}
+    assert given.pop("roles/pubsub.subscriber") == pulled
+    assert given.pop("roles/bigquery.dataEditor") == {"guardian"}
+    assert given.pop("roles/datastore.user") == {"project"}
+    assert len(given.pop("roles/storage.objectViewer")) == 1
+    assert given == {}
+
+
+def test_what_history_cannot_take_is_tried_again_and_put_aside(whole: list[dict[str, Any]]) -> None:
+    made = _values(whole, "google_pubsub_subscription")
+    waits = {one.name: (f"{one.first_retry_s}s", f"{one.longest_retry_s}s") for one in subscriptions(PROJECT)}
+    for one in subscriptions(PROJECT):
+        if one.part == HISTORY:
+            (dead,), (retry,) = made[one.name]["dead_letter_policy"], made[one.name]["retry_policy"]
+            assert dead["max_delivery_attempts"] == 100
+            assert (retry["minimum_backoff"], retry["maximum_backoff"]) == waits[one.name]
+            assert made[one.name]["message_retention_duration"] == "604800s"
+
+
+def test_rows_expire_when_their_tables_say(whole: list[dict[str, Any]]) -> None:
+    found = {
+        one["values"]["table_id"]: one["values"]["time_partitioning"][0]
+        for one in _of(whole, "google_bigquery_table", "these")
+    }
+    assert found.keys() == TABLES.keys()
+    for name, partitioning in found.items():
+        table = TABLES[name]
+        assert partitioning["field"] == table.partition
+        days = (partitioning["expiration_ms"] or 0) / 86_400_000
+        assert days == table.expiration_days, name
+    assert {table.expiration_days for table in TABLES.values()} == {0, 400}
 
 
 def test_history_gets_every_topic_once(whole: list[dict[str, Any]]) -> None:
@@ -310,6 +369,18 @@ def test_api_environment(services: dict[str, dict[str, Any]], tmp_path: Path) ->
         >= services["api"]["template"][0]["max_instance_request_concurrency"]
         > settings.streams
     )
+
+
+def test_history_environment(services: dict[str, dict[str, Any]]) -> None:
+    environment = _service_environment(services["history"])
+    settings = history_settings(environment)
+    assert (settings.project, settings.dataset) == (PROJECT, f"{PROJECT}.guardian")
+    assert settings.catalogue == Path("site/products.csv")
+    assert settings.site_settings == Path("site/settings.toml")
+    assert settings.database == "(default)"
+    (container,) = services["history"]["template"][0]["containers"]
+    assert {one["mount_path"] for one in container["volume_mounts"]} == {"/app/site"}
+    assert services["history"]["template"][0]["scaling"][0]["max_instance_count"] == 1
 
 
 def test_bridge_environment(services: dict[str, dict[str, Any]]) -> None:
@@ -392,20 +463,20 @@ def test_every_part_has_an_identity_of_its_own(
 ) -> None:
     identities = [one["template"][0]["service_account"] for one in services.values()]
     identities += [one["service_config"][0]["service_account_email"] for one in functions.values()]
-    assert len(identities) == len(set(identities)) == 7
+    assert len(identities) == len(set(identities)) == 8
 
 
 # --- How they run ---------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["bridge", "correlator"])
+@pytest.mark.parametrize("name", ["bridge", "correlator", "history"])
 def test_always_there(services: dict[str, dict[str, Any]], name: str) -> None:
     (template,) = services[name]["template"]
     assert template["scaling"][0]["min_instance_count"] >= 1
     assert template["containers"][0]["resources"][0]["cpu_idle"] is False
 
 
-@pytest.mark.parametrize("name", ["api", "bridge", "correlator"])
+@pytest.mark.parametrize("name", ["api", "bridge", "correlator", "history"])
 def test_probed(services: dict[str, dict[str, Any]], name: str) -> None:
     (container,) = services[name]["template"][0]["containers"]
     assert container["liveness_probe"][0]["http_get"][0]["path"] == "/healthz"
@@ -467,6 +538,7 @@ def test_somebody_is_told(whole: list[dict[str, Any]]) -> None:
         "bridge",
         "dead_letters",
         "errors",
+        "history",
         "lag",
         "latency",
         "quarantine",

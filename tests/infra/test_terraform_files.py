@@ -153,6 +153,7 @@ ROLES = {
     "roles/aiplatform.user",
     "roles/artifactregistry.writer",
     "roles/bigquery.dataEditor",
+    "roles/bigquery.dataViewer",
     "roles/bigquery.jobUser",
     "roles/datastore.user",
     "roles/eventarc.eventReceiver",

@@ -35,14 +35,21 @@ from guardian.desk_ports import (
     AlertQuery,
     AlertWithHandling,
     CursorError,
+    LoggedEvent,
     NotFoundError,
     Role,
     StaleError,
+    StoreUnavailableError,
 )
 
 AROUND_MS: Final = 5 * 60_000
 """Events are shown from so long before an alert until so long after it."""
 MOST_EVENTS: Final = 200
+
+EVENTS_FOUND: Final = "found"
+EVENTS_NOT_KEPT: Final = "not-kept"
+EVENTS_UNAVAILABLE: Final = "unavailable"
+"""What the header `Guardian-Events` says: whether there were none around an alert, or nobody could look."""
 
 _ETAG: Final = re.compile(r'"r([0-9]{1,15})"', re.ASCII)
 _IF_MATCH: Final = {
@@ -109,11 +116,14 @@ def register(app: OpenAPI, parts: Parts) -> None:
     def one(path: AlertPath) -> Response:
         found = _found(path.alert_id)
         alert = found.alert
-        events = (
-            []
-            if parts.event_log is None
-            else parts.event_log.around(alert, AROUND_MS, AROUND_MS, MOST_EVENTS)
-        )
+        events: list[LoggedEvent] = []
+        told = EVENTS_NOT_KEPT
+        if parts.event_log is not None:
+            try:
+                events = parts.event_log.around(alert, AROUND_MS, AROUND_MS, MOST_EVENTS)
+                told = EVENTS_FOUND
+            except StoreUnavailableError:
+                told = EVENTS_UNAVAILABLE  # the alert itself is there to be read
         detail = AlertDetail(
             **dict(items.item(found)),
             events=[EventItem.of(event, msgspec.json.decode(event.value)) for event in events],
@@ -121,7 +131,7 @@ def register(app: OpenAPI, parts: Parts) -> None:
                 AuditItem.of(entry, iso(entry.at)) for entry in desk.history(alert.site, alert.alert_id)
             ],
         )
-        return answer(detail, ETag=_etag(found))
+        return answer(detail, ETag=_etag(found), Guardian_Events=told)
 
     @api.patch(
         "/alerts/<string:alert_id>",

@@ -13,25 +13,13 @@ from urllib.parse import quote
 import msgspec
 import structlog
 
+from guardian.adapters.event_keys import cited_by, keys_of, keys_of_alert
 from guardian.alerts.model import Alert
 from guardian.desk_ports import LoggedEvent, StoreUnavailableError
 from guardian.events.model import Event
 
-KEYS: Final = (
-    "station_id",
-    "product_id",
-    "sku",
-    "qr_id",
-    "employee_id",
-    "shipment_id",
-    "customer_id",
-    "location",
-)
-"""What events are found by, where a stream has it."""
-MOST_KEYS: Final = 8
 LARGEST: Final = 100_000
 """Bytes in the largest event that is kept."""
-MOST_CITED: Final = 50
 
 KEPT_MS: Final = 7 * 86_400_000
 KEPT_BYTES: Final = 1 << 30
@@ -155,7 +143,7 @@ class SqliteEventLog:
         if not self._path.exists():
             return []
         since, until = alert.started_at - before_ms, alert.ended_at + after_ms
-        cited = [ref for ref in alert.evidence.get("event_ids", []) if isinstance(ref, str)][:MOST_CITED]
+        cited = cited_by(alert)
         try:
             with closing(
                 sqlite3.connect(f"file:{quote(str(self._path))}?mode=ro", uri=True, timeout=_BUSY_S)
@@ -169,42 +157,6 @@ class SqliteEventLog:
             raise StoreUnavailableError(f"the event log: {type(error).__name__}") from error
         kept = list(found.values())[:limit]
         return sorted(kept, key=lambda event: (event.event_time, event.topic, event.event_id))
-
-
-def keys_of(value: Any) -> set[str]:
-    """What an event of a stream is found by: its own fields, or those of its `data`."""
-    found = set()
-    for part in (value, getattr(value, "data", None)):
-        for name in KEYS:
-            one = getattr(part, name, None)
-            if isinstance(one, str) and one:
-                found.add(f"{_kind(name)}:{one[:200]}")
-    return set(sorted(found)[:MOST_KEYS])
-
-
-def keys_of_alert(alert: Alert) -> set[str]:
-    """By what the events of an alert are found: its subject, or else what its evidence names."""
-    subject = {
-        "station": "station_id",
-        "sku": "product",
-        "product": "product",
-        "employee": "employee_id",
-        "qr": "qr_id",
-        "customer": "customer_id",
-    }.get(alert.subject.kind)
-    if subject is not None:
-        return {f"{subject}:{alert.subject.id[:200]}"}
-    names = ("station_id", "product_id", "sku", "qr_id", "employee_id", "customer_id", "location")
-    return {
-        f"{_kind(name)}:{one[:200]}"
-        for name in names
-        if isinstance(one := alert.evidence.get(name), str) and one
-    }
-
-
-def _kind(name: str) -> str:
-    """The same article has other names in a store than in a warehouse."""
-    return "product" if name in {"product_id", "sku"} else name
 
 
 def _cited(

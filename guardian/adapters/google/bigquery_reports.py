@@ -6,7 +6,9 @@ from datetime import datetime
 from typing import Any, Final
 
 from google.api_core.exceptions import GoogleAPICallError, RetryError
+from google.auth.exceptions import GoogleAuthError
 from google.cloud.bigquery import DEFAULT_RETRY, Client, QueryJobConfig, ScalarQueryParameter
+from requests.exceptions import RequestException
 
 from guardian.adapters.history.outcome import outcome
 from guardian.adapters.history.reports import ALL_SITES, qualified, reports
@@ -58,6 +60,6 @@ class BigQueryReports:
             )
             columns = [field.name for field in found.schema]
             rows = [list(row.values()) for row in found]
-        except (GoogleAPICallError, RetryError) as error:
+        except (GoogleAPICallError, RetryError, GoogleAuthError, RequestException, TimeoutError) as error:
             raise StoreUnavailableError(f"BigQuery: {type(error).__name__}") from error
         return outcome(report, site, since, until, columns, rows)

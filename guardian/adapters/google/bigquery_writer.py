@@ -23,7 +23,7 @@ from google.api_core.exceptions import (
     TooManyRequests,
     Unauthorized,
 )
-from google.auth.exceptions import TransportError
+from google.auth.exceptions import GoogleAuthError
 from google.cloud.bigquery import Client
 from requests.exceptions import RequestException
 
@@ -39,6 +39,18 @@ LARGEST_ROW: Final = 4_000_000
 TIMEOUT_S: Final = 20.0
 ATTEMPTS: Final = 6
 REASON_CHARS: Final = 500
+PASSING: Final = frozenset(
+    {
+        "backendError",
+        "internalError",
+        "quotaExceeded",
+        "rateLimitExceeded",
+        "stopped",
+        "tableUnavailable",
+        "timeout",
+    }
+)
+"""Reasons for which BigQuery does not take a row now, and may the next time."""
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _encode = msgspec.json.Encoder().encode
@@ -70,22 +82,28 @@ class BigQueryWriter:
         self._attempts = attempts
         self._wait = wait
 
-    def write(self, table: Table, rows: Iterable[Row]) -> Written:
+    def write(
+        self, table: Table, rows: Iterable[Row], before_request: Callable[[], None] = lambda: None
+    ) -> Written:
         """Writes rows; returns when BigQuery has taken each, or has its reason in quarantine.
+
+        before_request: called before each, which then takes `TIMEOUT_S` or so at most.
 
         Raises UnavailableError: then some of them may have been written, and all should come again.
         """
         written = Written()
         for batch in _batches(table, rows):
-            refused = self._insert(table, batch)
+            refused = self._insert(table, batch, before_request)
             written.rows += len(batch) - len(refused)
             written.refused += len(refused)
             if refused:
                 log.warning("rows_refused", table=table.name, number=len(refused))
-                self._quarantine(table, refused)
+                self._quarantine(table, refused, before_request)
         return written
 
-    def _quarantine(self, table: Table, refused: Sequence[tuple[_Row, str]]) -> None:
+    def _quarantine(
+        self, table: Table, refused: Sequence[tuple[_Row, str]], before_request: Callable[[], None]
+    ) -> None:
         now = int(time.time() * 1000)
         about = [
             {
@@ -94,18 +112,20 @@ class BigQueryWriter:
                 "site": row.site,
                 "topic": table.name,
                 "reason": reason[:REASON_CHARS],
-                "read_from": "history",
-                "read_position": 0,
+                "read_from": row.content.get("read_from", "history"),
+                "read_position": row.content.get("read_position", 0),
                 "bytes": row.size,
             }
             for row, reason in refused
         ]
         quarantine = TABLES[QUARANTINE]
         for batch in _batches(quarantine, about):
-            if left := self._insert(quarantine, batch):
+            if left := self._insert(quarantine, batch, before_request):
                 raise UnavailableError(f"quarantine takes no rows: {left[0][1][:REASON_CHARS]}")
 
-    def _insert(self, table: Table, batch: Sequence[_Row]) -> list[tuple[_Row, str]]:
+    def _insert(
+        self, table: Table, batch: Sequence[_Row], before_request: Callable[[], None]
+    ) -> list[tuple[_Row, str]]:
         """One request, as often as it takes; the rows that are refused for ever, each with the reason."""
         refused = [
             (row, f"{row.size} bytes, at most {LARGEST_ROW}") for row in batch if row.size > LARGEST_ROW
@@ -114,6 +134,7 @@ class BigQueryWriter:
         if not todo:
             return refused
         for attempt in range(1, self._attempts + 1):
+            before_request()
             try:
                 errors = self._client.insert_rows_json(
                     f"{self._dataset}.{table.name}",
@@ -124,22 +145,30 @@ class BigQueryWriter:
                     retry=None,  # type: ignore[arg-type]  # the annotation forgets it
                     timeout=TIMEOUT_S,
                 )
-            except (GoogleAPICallError, RetryError, TransportError, RequestException) as error:
+            except (GoogleAPICallError, RetryError, GoogleAuthError, RequestException) as error:
                 if _is_for_ever(error):
-                    return refused + self._halves(table, todo, error)
-                if attempt == self._attempts:
-                    raise UnavailableError(f"BigQuery: {type(error).__name__}") from error
-                self._wait(pause_s(attempt))
+                    return refused + self._halves(table, todo, error, before_request)
+                reason = type(error).__name__
             else:
-                return refused + [(todo[each["index"]], _reason(each)) for each in errors]
-        raise AssertionError
+                refused += [(todo[each["index"]], _reason(each)) for each in errors if not _passes(each)]
+                todo = [todo[each["index"]] for each in errors if _passes(each)]
+                if not todo:
+                    return refused
+                reason = "rows that it does not take now"
+            if attempt < self._attempts:
+                self._wait(pause_s(attempt))
+        raise UnavailableError(f"BigQuery, {table.name}: {reason}")
 
-    def _halves(self, table: Table, rows: list[_Row], error: Exception) -> list[tuple[_Row, str]]:
+    def _halves(
+        self, table: Table, rows: list[_Row], error: Exception, before_request: Callable[[], None]
+    ) -> list[tuple[_Row, str]]:
         """Of what is refused as a whole one row is at fault: halves, until it stands alone."""
         if len(rows) == 1:
             return [(rows[0], f"{type(error).__name__}: {getattr(error, 'message', error)}")]
         middle = len(rows) // 2
-        return self._insert(table, rows[:middle]) + self._insert(table, rows[middle:])
+        return self._insert(table, rows[:middle], before_request) + self._insert(
+            table, rows[middle:], before_request
+        )
 
 
 class _Row(msgspec.Struct, eq=False):
@@ -202,6 +231,12 @@ def _value(field: Field, value: Any) -> Any:
 def _reason(error: Any) -> str:
     told = error.get("errors") or [{}]
     return f"{told[0].get('location', '')}: {told[0].get('message', told[0].get('reason', ''))}".strip(": ")
+
+
+def _passes(error: Any) -> bool:
+    """Whether a row that was not taken may be, the next time."""
+    told = error.get("errors") or []
+    return bool(told) and all(one.get("reason") in PASSING for one in told)
 
 
 def _is_for_ever(error: Exception) -> bool:

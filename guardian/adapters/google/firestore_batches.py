@@ -14,6 +14,7 @@ import msgspec
 from google.cloud.firestore import SERVER_TIMESTAMP
 
 from guardian.adapters.google.firestore_documents import (
+    WRITTEN,
     Fields,
     alert_fields,
     document_id,
@@ -72,7 +73,8 @@ def units(plan: Plan, arrival: str) -> list[Unit]:
     Raises DocumentTooLargeError.
     """
     told: list[Unit] = [
-        (Write(Kind.PUT, HISTORY, history_id(row), history_fields(row)),) for row in plan.history
+        (Write(Kind.PUT, HISTORY, history_id(row), history_fields(row) | {WRITTEN: SERVER_TIMESTAMP}),)
+        for row in plan.history
     ]
     told += map(_alert_unit, plan.alerts.values())
     for number, record in enumerate(plan.rejected):
@@ -123,7 +125,7 @@ def batches(told: Iterable[Unit], entries: Sequence[Entry]) -> list[tuple[list[W
 
 def _alert_unit(alert: Alert) -> Unit:
     encoded = msgspec.json.encode(alert)
-    row = {"alert": encoded.decode(), "written": SERVER_TIMESTAMP}
+    row = {"alert": encoded.decode(), WRITTEN: SERVER_TIMESTAMP}
     return (
         Write(Kind.ALERT, ALERTS, document_id(alert.alert_id), alert_fields(alert) | new_alert_fields()),
         Write(Kind.PUT, OUTBOX, document_id(outbox_id(alert.alert_id, encoded)), row),

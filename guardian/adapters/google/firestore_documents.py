@@ -35,6 +35,9 @@ OVERHEAD = 1_000
 CHANGED = "changed"
 """Field of an alert's document: when anybody has last written to it."""
 
+WRITTEN = "written"
+"""Field of what the machine replaces as a whole: when it has last written it."""
+
 NARRATIVE_BY = "narrative_by"
 """Field of an alert's document: who has put another narrative in the place of ours."""
 

@@ -15,18 +15,21 @@ _OPTIONS = (
     ("grpc.max_reconnect_backoff_ms", 5_000),
     ("grpc.keepalive_time_ms", 30_000),
     ("grpc.max_send_message_length", -1),
-    ("grpc.max_receive_message_length", -1),
 )
 
 
 def pubsub_channel(
-    transport: type[PublisherGrpcTransport | SubscriberGrpcTransport], emulator_host: str | None
+    transport: type[PublisherGrpcTransport | SubscriberGrpcTransport],
+    emulator_host: str | None,
+    most_bytes: int = -1,
 ) -> grpc.Channel:
     """A channel for this transport.
 
     emulator_host: "host:port" of an emulator, which is spoken to without encryption and credentials;
-    default: PUBSUB_EMULATOR_HOST, else Google.
+    default: PUBSUB_EMULATOR_HOST, else Google. most_bytes: of an answer, -1 for any number; a longer one is
+    an error.
     """
+    options = (*_OPTIONS, ("grpc.max_receive_message_length", most_bytes))
     if host := emulator_host or os.environ.get("PUBSUB_EMULATOR_HOST"):
-        return grpc.insecure_channel(host, options=_OPTIONS)
-    return transport.create_channel(options=_OPTIONS)
+        return grpc.insecure_channel(host, options=options)
+    return transport.create_channel(options=options)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from google.api_core import exceptions
@@ -19,17 +20,27 @@ WAIT_S: Final = 4.0
 """How long messages are waited for. Whoever is told to stop meanwhile stops after that."""
 REQUEST_TIMEOUT_S: Final = 10.0
 
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_US: Final = timedelta(microseconds=1)
+
 
 class PubSubPuller:
     """Pulls from one subscription. See `Puller`; may be used by many threads at once."""
 
     def __init__(
-        self, project: str, subscription: str, *, emulator_host: str | None = None, wait_s: float = WAIT_S
+        self,
+        project: str,
+        subscription: str,
+        *,
+        emulator_host: str | None = None,
+        wait_s: float = WAIT_S,
+        most_bytes: int = -1,
     ) -> None:
-        """emulator_host: see `pubsub_channel`. wait_s: how long `pull` waits when there is nothing."""
+        """emulator_host, most_bytes: see `pubsub_channel`. wait_s: how long `pull` waits when there is
+        nothing."""
         self._subscription = f"projects/{project}/subscriptions/{subscription}"
         self._wait_s = wait_s
-        channel = pubsub_channel(SubscriberGrpcTransport, emulator_host)
+        channel = pubsub_channel(SubscriberGrpcTransport, emulator_host, most_bytes)
         self._client = SubscriberClient(transport=SubscriberGrpcTransport(channel=channel))
 
     def pull(self, most: int) -> list[Pulled]:
@@ -43,7 +54,13 @@ class PubSubPuller:
             except exceptions.DeadlineExceeded:
                 return []
         return [
-            Pulled(each.ack_id, each.message.message_id, each.message.data, dict(each.message.attributes))
+            Pulled(
+                each.ack_id,
+                each.message.message_id,
+                each.message.data,
+                dict(each.message.attributes),
+                _micros(each.message.publish_time),
+            )
             for each in answer.received_messages
         ]
 
@@ -71,6 +88,10 @@ class PubSubPuller:
     def close(self) -> None:
         """Ends the connection; requests under way fail."""
         self._client.transport.close()  # type: ignore[no-untyped-call]
+
+
+def _micros(at: datetime | None) -> int:
+    return 0 if at is None else (at - _EPOCH) // _US
 
 
 @contextmanager

@@ -287,6 +287,11 @@ def encode_rest(rest: Rest) -> bytes:
     return _encode(rest)
 
 
+def decode_rest(data: bytes) -> Rest:
+    """What a snapshot holds besides the states, from bytes. Raises msgspec.MsgspecError."""
+    return _decode_rest(data)
+
+
 def decode_snapshot(number: int, pages: Iterable[bytes], rest: bytes) -> Snapshot:
     """A snapshot from its pages. Raises msgspec.MsgspecError."""
     states: defaultdict[str, dict[str, Held]] = defaultdict(dict)

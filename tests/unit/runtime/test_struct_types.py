@@ -41,7 +41,7 @@ for kind in kinds:
 
 ENTRIES = [
     *(ROOT / "functions").glob("*/main.py"),
-    *(ROOT / "cloud_run" / name / "main.py" for name in ("api", "bridge", "correlator")),
+    *(ROOT / "cloud_run" / name / "main.py" for name in ("api", "bridge", "correlator", "history")),
 ]
 
 

@@ -10,7 +10,15 @@ from guardian.adapters.google.pubsub_message import Message
 from guardian.detectors.parts import Part
 from guardian.events.topics import FRAUD_ALERTS, TOPICS
 from stack.create_topics import endpoints_of, kafka_topics
-from stack.topology import CORRELATOR, PUBSUB_TOPICS, QUARANTINE, TICKS, subscriptions
+from stack.topology import (
+    CORRELATOR,
+    HISTORY,
+    PEOPLE,
+    PUBSUB_TOPICS,
+    QUARANTINE,
+    TICKS,
+    subscriptions,
+)
 
 ALL = subscriptions("some-project")
 RESOURCE_ID = re.compile(r"(?!goog)[A-Za-z][A-Za-z0-9._~+%-]{2,254}")
@@ -29,7 +37,8 @@ def test_every_topic_has_a_consumer_and_every_subscription_a_topic() -> None:
     # Together the parts that decide get every stream.
     assert {one.topic for one in ALL if one.part in set(Part)} == {*TOPICS, FRAUD_ALERTS, TICKS}
     assert {one.part for one in ALL if one.topic == TICKS} == {"qr_verification", "event_checks"}
-    assert [one.path for one in ALL if one.topic == QUARANTINE] == [None]
+    assert {one.part: one.path for one in ALL if one.topic == QUARANTINE} == {HISTORY: None, PEOPLE: None}
+    assert {one.topic for one in ALL if one.part == HISTORY} == {*TOPICS, QUARANTINE}
 
 
 def test_times_are_within_pubsubs_limits() -> None:

@@ -48,8 +48,8 @@ log = structlog.get_logger()
 class Frame(msgspec.Struct, array_like=True, gc=False):
     """A batch: the fields of its events as columns, and the input positions after it.
 
-    first: number of its first event. silence_ms: of a tick, which has no events, and whose one time is that
-    of the clock; 0 for a batch.
+    first: number of its first event. silence_ms: of a tick, which has no events, and whose one time is when
+    the silence was over, in event time where that is known, else by the clock; 0 for a batch.
     """
 
     first: int
@@ -84,7 +84,7 @@ class HistoryLog:
         folder.create(about)
         self._held.enter_context(folder.locked("writer"))
         try:
-            self._next = _mended(folder, committed)
+            self._next, self._newest = _mended(folder, committed)
             self._open()
         except BaseException:
             self._held.close()
@@ -109,11 +109,14 @@ class HistoryLog:
                 list(map(_position, events)),
                 list(map(_raw, events)),
             )
+            self._newest = max(self._newest, *frame.times)
             self._append(frame)
 
     def ticked(self, silence_ms: int) -> None:
         """Keeps that the clock has moved the watermark on, after so much silence."""
-        self._append(Frame(self._next, {}, silence_ms, times=[int(time.time() * 1000)]))
+        # Of a recording that is played, event time is long ago, and dates behind the newest are dropped.
+        now = self._newest + silence_ms if self._newest else int(time.time() * 1000)
+        self._append(Frame(self._next, {}, silence_ms, times=[now]))
 
     def close(self) -> None:
         """Releases the folder."""
@@ -206,20 +209,24 @@ class EventReader:
                     yield number, event
 
 
-def _mended(folder: HistoryFolder, committed: Mapping[str, bytes]) -> int:
-    """Takes back what the last process has left half done; returns the number of the next event."""
+def _mended(folder: HistoryFolder, committed: Mapping[str, bytes]) -> tuple[int, int]:
+    """Takes back what the last process has left half done.
+
+    Returns the number of the next event, and the newest event time in the last segment, 0 if there is none.
+    """
     segments = folder.segments()
     if not segments:
-        return 1
+        return 1, 0
     last = segments[-1]
-    following, good, before = int(last.stem), 0, 0
+    following, good, before, newest = int(last.stem), 0, 0, 0
     inputs: dict[str, bytes] = {}
     for frame, offset in frames(last):
         before, good, following, inputs = good, offset, frame.after(), frame.inputs
+        newest = max(newest, *([] if frame.silence_ms else frame.times), 0)
     if any(committed.get(source) != position for source, position in inputs.items()):
         # It was never committed: its events come again. Their numbers are not given again.
         good = before
     if good < last.stat().st_size:
         log.warning("history_taken_back", bytes=last.stat().st_size - good)
         os.truncate(last, good)
-    return following
+    return following, newest

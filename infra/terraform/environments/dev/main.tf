@@ -46,6 +46,7 @@ module "business_guardian" {
   narratives         = var.narratives
   notify_secrets     = var.notify_secrets
   issues_codes       = var.issues_codes
+  flink_statements   = var.flink_statements
   domains            = var.domains
   mail               = var.mail
   billing_account    = var.billing_account

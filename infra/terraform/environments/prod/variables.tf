@@ -27,6 +27,7 @@ variable "images" {
     bridge     = string
     correlator = string
     api        = string
+    history    = string
   })
 }
 
@@ -52,6 +53,11 @@ variable "notify_secrets" {
 variable "issues_codes" {
   type    = bool
   default = false
+}
+
+variable "flink_statements" {
+  type    = set(string)
+  default = []
 }
 
 variable "domains" {

@@ -105,6 +105,7 @@ resource "google_cloud_run_v2_service" "this" {
             GUARDIAN_FIREBASE_API_KEY = google_identity_platform_config.this.client[0].api_key # says which project; no secret
             GUARDIAN_THREADS          = tostring(local.requests + 8)                           # probes besides
             GUARDIAN_STREAMS          = tostring(local.streams)
+            GUARDIAN_BIGQUERY         = "${var.project}.${var.dataset}"
           },
           var.qr_key_secret == null ? {} : { GUARDIAN_QR_KEY = "/secrets/qr-key/private.json" },
         )
@@ -149,4 +150,17 @@ resource "google_cloud_run_v2_service" "this" {
       tag      = "candidate"
     }
   }
+}
+
+# Reports, and the events around an alert. A job is run in the project; what it may read is the dataset.
+resource "google_project_iam_member" "asks" {
+  project = var.project
+  role    = "roles/bigquery.jobUser"
+  member  = "serviceAccount:${var.service_account}"
+}
+
+resource "google_bigquery_dataset_iam_member" "reads" {
+  dataset_id = var.dataset
+  role       = "roles/bigquery.dataViewer"
+  member     = "serviceAccount:${var.service_account}"
 }

@@ -48,6 +48,11 @@ variable "domains" {
   type        = list(string)
 }
 
+variable "dataset" {
+  description = "Of BigQuery, with the history that reports are about."
+  type        = string
+}
+
 variable "instances" {
   type = object({
     least = number

@@ -22,6 +22,7 @@ locals {
       bridge          = "Carries records from Kafka to Pub/Sub"
       correlator      = "Joins the streams"
       event-checks    = "Decides on single events"
+      history         = "Keeps history"
       qr-verification = "Decides on product codes"
       push            = "Pushes messages to the parts"
       scheduler       = "Ticks"
@@ -122,7 +123,7 @@ module "site" {
   project = var.project
   region  = var.region
   folder  = var.site_folder
-  readers = { for name in ["api", "correlator"] : name => local.email[name] }
+  readers = { for name in ["api", "correlator", "history"] : name => local.email[name] }
 }
 
 module "firestore" {
@@ -146,6 +147,7 @@ module "streams" {
   topics           = local.topology.kafka
   schemas_folder   = "${var.repository_root}/infra/kafka/schemas"
   flink_folder     = "${var.repository_root}/infra/flink"
+  flink_statements = var.flink_statements
   bridge_group     = "business-guardian-bridge"
   alerts_topic     = local.alerts
 }
@@ -299,6 +301,7 @@ module "api" {
   site            = { bucket = module.site.bucket, digest = module.site.digest }
   qr_key_secret   = var.issues_codes ? module.secrets.ids["qr-private-keys"] : null
   domains         = var.domains
+  dataset         = module.bigquery.dataset
   instances       = { least = var.production ? 1 : 0, most = 5 }
 
   depends_on = [google_project_iam_member.firestore]
@@ -328,6 +331,21 @@ module "bigquery" {
   dead_letters   = module.pubsub.dead_letters
   keep_days      = var.keep_days
   protected      = var.production
+}
+
+module "history" {
+  source = "../history"
+
+  project         = var.project
+  region          = var.region
+  image           = var.images.history
+  service_account = local.email["history"]
+  environment     = { for name, value in local.decides : name => value if name != "GUARDIAN_STORE" }
+  site            = { bucket = module.site.bucket, digest = module.site.digest }
+  subscriptions   = { for one in local.topology.subscriptions : one.name => module.pubsub.pulled[one.name] if one.part == "history" }
+  dataset         = module.bigquery.dataset
+
+  depends_on = [google_project_iam_member.firestore]
 }
 
 module "monitoring" {

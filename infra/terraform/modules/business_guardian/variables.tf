@@ -39,11 +39,12 @@ variable "build_folder" {
 }
 
 variable "images" {
-  description = "Of bridge, correlator and api, with their digests."
+  description = "Of bridge, correlator, api and history, with their digests."
   type = object({
     bridge     = string
     correlator = string
     api        = string
+    history    = string
   })
 
   validation {
@@ -80,6 +81,11 @@ variable "notify_secrets" {
 variable "issues_codes" {
   description = "Product codes are issued here: there is a secret `qr-private-keys`, whose value a person puts in."
   type        = bool
+}
+
+variable "flink_statements" {
+  description = "Files of infra/flink, without .sql, that run on a Flink pool of Confluent Cloud: docs/scale.md. None, unless the correlator is outgrown."
+  type        = set(string)
 }
 
 variable "domains" {

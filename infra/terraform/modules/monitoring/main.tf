@@ -118,7 +118,7 @@ resource "google_monitoring_alert_policy" "dead_letters" {
 resource "google_logging_metric" "errors" {
   name        = "guardian-errors"
   description = "What our services log as an error."
-  filter      = "resource.type=\"cloud_run_revision\" AND (severity>=ERROR OR jsonPayload.level=(\"error\" OR \"critical\"))"
+  filter      = "resource.type=\"cloud_run_revision\" AND severity>=ERROR"
 
   metric_descriptor {
     metric_kind = "DELTA"
@@ -182,6 +182,69 @@ resource "google_monitoring_alert_policy" "errors" {
 
   documentation {
     content = "The log's `message` is a fixed name: docs/operating.md and the pages of the parts say what each means."
+  }
+}
+
+# --- History -----------------------------------------------------------------------------------------------
+
+resource "google_logging_metric" "history" {
+  name        = "guardian-history-not-written"
+  description = "What BigQuery did not take: rows that it refuses, and requests that fail and are made again."
+  filter      = "resource.type=\"cloud_run_revision\" AND resource.labels.service_name=\"history\" AND jsonPayload.message=(\"history_not_written\" OR \"history_not_followed\" OR \"rows_refused\")"
+
+  metric_descriptor {
+    metric_kind = "DELTA"
+    value_type  = "INT64"
+
+    labels {
+      key        = "what"
+      value_type = "STRING"
+    }
+  }
+
+  label_extractors = {
+    what = "EXTRACT(jsonPayload.message)"
+  }
+}
+
+resource "google_monitoring_alert_policy" "history" {
+  display_name          = "Guardian: history is not written"
+  combiner              = "OR"
+  notification_channels = local.channels
+  severity              = "ERROR"
+
+  # Each stream tells it once in ten seconds as long as it lasts.
+  conditions {
+    display_name = "requests to BigQuery fail for ten minutes, or rows are refused again and again"
+    condition_threshold {
+      filter          = "resource.type = \"cloud_run_revision\" AND metric.type = \"logging.googleapis.com/user/${google_logging_metric.history.name}\""
+      comparison      = "COMPARISON_GT"
+      threshold_value = var.limits.history
+      duration        = "300s"
+      aggregations {
+        alignment_period     = "300s"
+        per_series_aligner   = "ALIGN_DELTA"
+        cross_series_reducer = "REDUCE_SUM"
+        group_by_fields      = ["metric.label.what"]
+      }
+    }
+  }
+
+  conditions {
+    display_name = "no instance for five minutes"
+    condition_absent {
+      filter   = "resource.type = \"cloud_run_revision\" AND resource.label.service_name = \"history\" AND metric.type = \"run.googleapis.com/container/instance_count\" AND metric.label.state = \"active\""
+      duration = "300s"
+      aggregations {
+        alignment_period     = "60s"
+        per_series_aligner   = "ALIGN_MAX"
+        cross_series_reducer = "REDUCE_SUM"
+      }
+    }
+  }
+
+  documentation {
+    content = "Alerts are raised all the same, and Pub/Sub keeps events for seven days. history_not_written: BigQuery is away, or lacks a table or a permission. rows_refused: a row does not fit its table; the table `quarantine` says why. docs/history.md"
   }
 }
 

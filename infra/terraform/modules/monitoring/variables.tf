@@ -32,11 +32,12 @@ variable "budget" {
 }
 
 variable "limits" {
-  description = "lag_s: age of the oldest message not taken. quarantined: messages in five minutes. errors: share of failed requests. latency_ms: the 99th percentile of the correlator."
+  description = "lag_s: age of the oldest message not taken. quarantined: messages in five minutes. errors: share of failed requests. latency_ms: the 99th percentile of the correlator. history: of one kind, failures of the service that keeps history to write, in five minutes."
   type = object({
     lag_s       = optional(number, 300)
     quarantined = optional(number, 50)
     errors      = optional(number, 0.05)
     latency_ms  = optional(number, 5000)
+    history     = optional(number, 15)
   })
 }

@@ -4,6 +4,7 @@
 locals {
   push  = { for one in var.subscriptions : one.name => one if one.push && contains(keys(var.endpoints), one.part) }
   pull  = { for one in var.subscriptions : one.name => one if !one.push }
+  dead  = { for one in var.subscriptions : one.name => one if one.given_up && (!one.push || contains(keys(var.endpoints), one.part)) }
   agent = "serviceAccount:service-${var.project_number}@gcp-sa-pubsub.iam.gserviceaccount.com"
 }
 
@@ -69,7 +70,8 @@ resource "google_pubsub_subscription" "push" {
   depends_on = [google_pubsub_topic_iam_member.dead_letters]
 }
 
-# Pulled: by the bridge, which extends leases through an outage and quarantines poison itself, and by people.
+# Pulled: by the bridge and by who keeps history, which extend leases through an outage and quarantine poison themselves,
+# and by people. Of history's, dead letters are what a process dies of again and again before it can say so.
 resource "google_pubsub_subscription" "pull" {
   for_each = local.pull
 
@@ -82,6 +84,14 @@ resource "google_pubsub_subscription" "pull" {
   retry_policy {
     minimum_backoff = "${each.value.first_retry_s}s"
     maximum_backoff = "${each.value.longest_retry_s}s"
+  }
+
+  dynamic "dead_letter_policy" {
+    for_each = each.value.given_up ? [true] : []
+    content {
+      dead_letter_topic     = google_pubsub_topic.dead_letters.id
+      max_delivery_attempts = 100
+    }
   }
 
   expiration_policy {
@@ -97,9 +107,9 @@ resource "google_pubsub_topic_iam_member" "dead_letters" {
 }
 
 resource "google_pubsub_subscription_iam_member" "dead_letters" {
-  for_each = local.push
+  for_each = local.dead
 
-  subscription = google_pubsub_subscription.push[each.key].id
+  subscription = merge(google_pubsub_subscription.push, google_pubsub_subscription.pull)[each.key].id
   role         = "roles/pubsub.subscriber"
   member       = local.agent
 }

@@ -21,6 +21,7 @@ variable "subscriptions" {
     ack_deadline_s  = number
     first_retry_s   = number
     longest_retry_s = number
+    given_up        = bool
   }))
 }
 

@@ -1,6 +1,8 @@
 locals {
   inputs     = toset([for name, topic in var.topics : name if topic.input])
-  statements = fileset(var.flink_folder, "*.sql")
+  statements = toset([for name in var.flink_statements : "${name}.sql"])
+  tables     = length(local.statements) > 0 ? fileset(var.flink_folder, "tables/{times,sinks}/*.sql") : toset([])
+  watermarks = length(local.statements) > 0 ? fileset(var.flink_folder, "tables/watermarks/*.sql") : toset([])
   flink      = length(local.statements) > 0 ? { main = true } : {}
 }
 
@@ -174,6 +176,9 @@ locals {
     { for name, topic in var.topics : "flink-writes-${name}" => {
       account = "flink", type = "TOPIC", name = name, pattern = "LITERAL", operation = "WRITE"
     } if length(local.flink) > 0 && !topic.input && name != var.alerts_topic },
+    { for operation in ["CREATE", "READ", "WRITE", "DESCRIBE_CONFIGS"] : "flink-own-${lower(operation)}" => {
+      account = "flink", type = "TOPIC", name = "flink-", pattern = "PREFIXED", operation = operation
+    } if length(local.flink) > 0 },
     { for name, _ in local.flink : "flink-transactions" => {
       account = "flink", type = "TRANSACTIONAL_ID", name = "_confluent-flink_", pattern = "PREFIXED", operation = "WRITE"
     } },
@@ -256,6 +261,14 @@ resource "confluent_role_binding" "flink_schemas" {
   crn_pattern = "${data.confluent_schema_registry_cluster.this.resource_name}/subject=*"
 }
 
+resource "confluent_role_binding" "flink_writes" {
+  for_each = local.flink
+
+  principal   = "User:${confluent_service_account.these["flink"].id}"
+  role_name   = "DeveloperWrite"
+  crn_pattern = "${data.confluent_schema_registry_cluster.this.resource_name}/subject=flink-*"
+}
+
 resource "confluent_api_key" "flink" {
   for_each = local.flink
 
@@ -278,6 +291,74 @@ resource "confluent_api_key" "flink" {
   }
 }
 
+# Columns and tables of their own first; then what late means for them; then what reads and writes them.
+resource "confluent_flink_statement" "tables" {
+  for_each = local.tables
+
+  organization {
+    id = data.confluent_organization.this.id
+  }
+  environment {
+    id = confluent_environment.this.id
+  }
+  compute_pool {
+    id = confluent_flink_compute_pool.this["main"].id
+  }
+  principal {
+    id = confluent_service_account.these["flink"].id
+  }
+  statement_name = "${var.name}-${replace(trimsuffix(each.value, ".sql"), "/", "-")}"
+  statement      = file("${var.flink_folder}/${each.value}")
+  properties = {
+    "sql.current-catalog"  = confluent_environment.this.display_name
+    "sql.current-database" = confluent_kafka_cluster.this.display_name
+    "sql.local-time-zone"  = var.flink_time_zone
+  }
+  rest_endpoint = data.confluent_flink_region.this["main"].rest_endpoint
+
+  credentials {
+    key    = confluent_api_key.flink["main"].id
+    secret = confluent_api_key.flink["main"].secret
+  }
+
+  depends_on = [
+    confluent_kafka_topic.these, confluent_kafka_acl.these, confluent_schema.these,
+    confluent_role_binding.flink, confluent_role_binding.flink_schemas, confluent_role_binding.flink_writes,
+  ]
+}
+
+resource "confluent_flink_statement" "watermarks" {
+  for_each = local.watermarks
+
+  organization {
+    id = data.confluent_organization.this.id
+  }
+  environment {
+    id = confluent_environment.this.id
+  }
+  compute_pool {
+    id = confluent_flink_compute_pool.this["main"].id
+  }
+  principal {
+    id = confluent_service_account.these["flink"].id
+  }
+  statement_name = "${var.name}-${replace(trimsuffix(each.value, ".sql"), "/", "-")}"
+  statement      = file("${var.flink_folder}/${each.value}")
+  properties = {
+    "sql.current-catalog"  = confluent_environment.this.display_name
+    "sql.current-database" = confluent_kafka_cluster.this.display_name
+    "sql.local-time-zone"  = var.flink_time_zone
+  }
+  rest_endpoint = data.confluent_flink_region.this["main"].rest_endpoint
+
+  credentials {
+    key    = confluent_api_key.flink["main"].id
+    secret = confluent_api_key.flink["main"].secret
+  }
+
+  depends_on = [confluent_flink_statement.tables]
+}
+
 resource "confluent_flink_statement" "these" {
   for_each = local.statements
 
@@ -298,6 +379,7 @@ resource "confluent_flink_statement" "these" {
   properties = {
     "sql.current-catalog"  = confluent_environment.this.display_name
     "sql.current-database" = confluent_kafka_cluster.this.display_name
+    "sql.local-time-zone"  = var.flink_time_zone
   }
   rest_endpoint = data.confluent_flink_region.this["main"].rest_endpoint
 
@@ -306,5 +388,5 @@ resource "confluent_flink_statement" "these" {
     secret = confluent_api_key.flink["main"].secret
   }
 
-  depends_on = [confluent_kafka_topic.these, confluent_kafka_acl.these, confluent_role_binding.flink]
+  depends_on = [confluent_flink_statement.watermarks]
 }

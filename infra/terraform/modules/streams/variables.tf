@@ -28,14 +28,25 @@ variable "schemas_folder" {
 }
 
 variable "flink_folder" {
-  description = "Flink SQL, one statement a file; without any there is no compute pool. The file's name, without .sql, names the statement."
+  description = "Flink SQL, one statement a file, NAME.sql. What tables/ holds comes first."
   type        = string
+}
+
+variable "flink_statements" {
+  description = "Names of the statements to run; with none there is no compute pool, and nothing to pay for one."
+  type        = set(string)
 }
 
 variable "flink_max_cfu" {
   description = "What the compute pool may grow to."
   type        = number
   default     = 5
+}
+
+variable "flink_time_zone" {
+  description = "Zone of times that name none, and of working hours, to the Flink statements."
+  type        = string
+  default     = "UTC"
 }
 
 variable "bridge_group" {

@@ -6,9 +6,14 @@ import os
 
 from hypothesis import settings
 
+# One server each for the whole session: a fixture that two modules import is two fixtures, and two servers.
+from tests.servers.bigquery import bigquery_emulator
 from tests.servers.firestore import firestore_emulator
+from tests.servers.flink import flink
+from tests.servers.kafka import kafka
+from tests.servers.pubsub import pubsub
 
-__all__ = ["firestore_emulator"]
+__all__ = ["bigquery_emulator", "firestore_emulator", "flink", "kafka", "pubsub"]
 
 # No deadline anywhere: a slow or busy machine is not a failure.
 # At a desk each run draws new examples, and finds new failures. In CI the examples are always the same

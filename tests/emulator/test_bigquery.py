@@ -24,9 +24,7 @@ from infra.bigquery.generate import scheduled
 from simulators.store import StoreConfig, simulate_store
 from simulators.warehouse import WarehouseConfig, simulate_warehouse
 from tests.e2e.kept_day import keep_day
-from tests.servers.bigquery import PROJECT, bigquery_emulator, client_of
-
-__all__ = ["bigquery_emulator"]
+from tests.servers.bigquery import PROJECT, client_of
 
 SINCE, UNTIL = datetime(2025, 6, 2, tzinfo=UTC), datetime(2025, 6, 5, tzinfo=UTC)
 CALL_S = 30.0

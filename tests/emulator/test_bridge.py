@@ -31,8 +31,7 @@ from google.pubsub_v1 import PubsubMessage
 from guardian.adapters.kafka.bridge import COMMIT_EVERY_S
 from guardian.events.topics import TOPICS
 from stack.kafka.broker import Broker, free_ports
-from tests.servers.kafka import kafka  # noqa: F401
-from tests.servers.pubsub import PubSubEmulator, pubsub  # noqa: F401
+from tests.servers.pubsub import PubSubEmulator
 
 ROOT = Path(__file__).parents[2]
 PATIENCE_S = 60.0
@@ -43,7 +42,7 @@ pytestmark = [pytest.mark.emulator, pytest.mark.timeout(240), pytest.mark.xdist_
 
 
 @pytest.fixture(scope="module", autouse=True)
-def topics(kafka: Broker) -> None:  # noqa: F811
+def topics(kafka: Broker) -> None:
     """The input topics, shared: each test has a group of its own that begins where the test begins."""
     kafka.create_topics(
         NewTopic(name, PARTITIONS, 1, config={"max.message.bytes": "33554432"}) for name in TOPICS
@@ -53,7 +52,7 @@ def topics(kafka: Broker) -> None:  # noqa: F811
 class Scene:
     """A prefix of Pub/Sub topics, a consumer group at the end of everything, and bridges between them."""
 
-    def __init__(self, kafka: Broker, pubsub: PubSubEmulator, folder: Path) -> None:  # noqa: F811
+    def __init__(self, kafka: Broker, pubsub: PubSubEmulator, folder: Path) -> None:
         self.kafka = kafka
         self.pubsub = pubsub
         self.prefix = f"t{uuid.uuid4().hex[:8]}-"
@@ -190,7 +189,7 @@ def stopped(process: subprocess.Popen[bytes]) -> int:
 
 
 @pytest.fixture
-def scene(kafka: Broker, pubsub: PubSubEmulator, tmp_path: Path) -> Iterator[Scene]:  # noqa: F811
+def scene(kafka: Broker, pubsub: PubSubEmulator, tmp_path: Path) -> Iterator[Scene]:
     made = Scene(kafka, pubsub, tmp_path)
     try:
         yield made
@@ -271,7 +270,7 @@ def test_stopped_in_good_order_repeats_nothing(scene: Scene) -> None:
     assert set(scene.arrived().values()) == {1}
 
 
-def test_pubsub_away_and_back(kafka: Broker, tmp_path: Path, pubsub: PubSubEmulator) -> None:  # noqa: F811
+def test_pubsub_away_and_back(kafka: Broker, tmp_path: Path, pubsub: PubSubEmulator) -> None:
     own = PubSubEmulator(tmp_path / "pubsub", free_ports(1)[0])
     own.start()
     scene = Scene(kafka, own, tmp_path)

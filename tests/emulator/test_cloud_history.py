@@ -50,7 +50,7 @@ from simulators.store import StoreConfig, simulate_store
 from simulators.warehouse import WarehouseConfig, simulate_warehouse
 from tests.emulator.history_service import SITE, HistoryService, Topics, from_kafka, until
 from tests.servers.bigquery_inserts import DATASET, GOOD, BigQueryInserts, Fault, running
-from tests.servers.pubsub import PubSubEmulator, pubsub  # noqa: F401
+from tests.servers.pubsub import PubSubEmulator
 
 pytestmark = [pytest.mark.emulator, pytest.mark.timeout(900)]
 
@@ -65,13 +65,13 @@ def bigquery() -> Iterator[BigQueryInserts]:
 
 
 @pytest.fixture
-def topics(pubsub: PubSubEmulator) -> Topics:  # noqa: F811
+def topics(pubsub: PubSubEmulator) -> Topics:
     return Topics(pubsub)
 
 
 @pytest.fixture
 def service(
-    pubsub: PubSubEmulator,  # noqa: F811
+    pubsub: PubSubEmulator,
     topics: Topics,
     bigquery: BigQueryInserts,
     tmp_path: Path,
@@ -399,7 +399,7 @@ def as_written(table: Table, rows: Iterable[Row]) -> dict[str, dict[str, Any]]:
 @pytest.mark.xdist_group("firestore")
 def test_what_was_decided_and_done_is_followed_through_kills(
     firestore_emulator: str,
-    pubsub: PubSubEmulator,  # noqa: F811
+    pubsub: PubSubEmulator,
     topics: Topics,
     bigquery: BigQueryInserts,
     tmp_path: Path,

@@ -31,10 +31,8 @@ from guardian.runtime.worker import Worker
 from infra.bigquery.generate import scheduled
 from simulators.warehouse import WarehouseConfig, simulate_warehouse
 from tests.emulator.history_service import HistoryService, Topics, from_kafka, until
-from tests.servers.bigquery import PROJECT, bigquery_emulator, client_of
-from tests.servers.pubsub import PubSubEmulator, pubsub
-
-__all__ = ["bigquery_emulator", "pubsub"]
+from tests.servers.bigquery import PROJECT, client_of
+from tests.servers.pubsub import PubSubEmulator
 
 SINCE, UNTIL = datetime(2025, 6, 2, tzinfo=UTC), datetime(2025, 6, 6, tzinfo=UTC)
 CALL_S = 60.0

@@ -29,7 +29,7 @@ from guardian.events.topics import POS, RFID
 from guardian.ports import StateStore
 from simulators.store import StoreConfig, simulate_store
 from tests.emulator.correlator import PATIENCE_S, Correlator, Day, day, from_kafka, running, until, wrapped
-from tests.servers.pubsub import PubSubEmulator, pubsub  # noqa: F401
+from tests.servers.pubsub import PubSubEmulator
 from tests.unit.adapters.test_oidc import AUDIENCE, CALLER, OTHER_PRIVATE, PUBLIC, token
 
 pytestmark = [pytest.mark.emulator, pytest.mark.filterwarnings("ignore::DeprecationWarning")]
@@ -138,7 +138,7 @@ def only_attributes() -> PubsubMessage:
 
 def test_what_is_published_ends_as_the_alerts_of_a_replay(
     quarter_hour: Day,
-    pubsub: PubSubEmulator,  # noqa: F811
+    pubsub: PubSubEmulator,
     tmp_path: Path,
 ) -> None:
     db = tmp_path / "shared.db"
@@ -155,7 +155,7 @@ def test_what_is_published_ends_as_the_alerts_of_a_replay(
 
 def test_what_is_published_ends_as_the_same_alerts_in_firestore(
     minutes: Day,
-    pubsub: PubSubEmulator,  # noqa: F811
+    pubsub: PubSubEmulator,
     firestore_emulator: str,
     tmp_path: Path,
 ) -> None:

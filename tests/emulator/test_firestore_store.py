@@ -10,6 +10,7 @@ import urllib.request
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,8 @@ from google.cloud.firestore import Client, Query, WriteBatch
 from google.cloud.firestore_v1.services.firestore import FirestoreClient
 
 from guardian.adapters.google import firestore_batches, firestore_journal, firestore_store
+from guardian.adapters.google.bigquery_client import bigquery_client
+from guardian.adapters.google.bigquery_writer import BigQueryWriter
 from guardian.adapters.google.firestore_batches import Write
 from guardian.adapters.google.firestore_desk import FirestoreDesk
 from guardian.adapters.google.firestore_documents import (
@@ -27,6 +30,7 @@ from guardian.adapters.google.firestore_documents import (
     QUARANTINE_WHOLE,
     DocumentTooLargeError,
 )
+from guardian.adapters.google.firestore_history import FirestoreHistory
 from guardian.adapters.google.firestore_rows import FirestoreRows
 from guardian.adapters.google.firestore_store import FirestoreStore
 from guardian.adapters.google.state_journal import Entry
@@ -611,6 +615,10 @@ def test_the_index_file_has_what_the_queries_need_and_nothing_else(
     desk.changes(desk.latest_change(), None, 10)
     desk.history(site, "growing")
     desk.audit(None, 5, "")
+    elsewhere = f"{site} elsewhere"  # where there is nothing to write
+    monkeypatch.setenv("BIGQUERY_EMULATOR_HOST", "http://127.0.0.1:9")
+    writer = BigQueryWriter(bigquery_client(PROJECT), f"{PROJECT}.history")
+    FirestoreHistory(store._client, writer, elsewhere, UTC, Catalogue([])).follow()
 
     needed = {index for query in asked if (index := _needs(query)) is not None}
     assert {collection for collection, _ in needed} == {"alerts", "audit", "history", "outbox", "pages"}

@@ -46,7 +46,7 @@ from stack.part import Part as Program
 from stack.ports import free_ports
 from stack.runner import Process
 from tests.emulator.correlator import Finding, findings, from_kafka, until, wrapped
-from tests.servers.pubsub import PubSubEmulator, pubsub  # noqa: F401
+from tests.servers.pubsub import PubSubEmulator
 
 pytestmark = [
     pytest.mark.emulator,
@@ -295,7 +295,7 @@ def day(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 
 def test_killed_and_everything_twice_ends_as_the_alerts_of_an_embedded_engine(
     day: Day,
-    pubsub: PubSubEmulator,  # noqa: F811
+    pubsub: PubSubEmulator,
     firestore_emulator: str,
     tmp_path: Path,
 ) -> None:

@@ -31,7 +31,6 @@ from guardian.events.times import TimeParser
 from guardian.events.topics import QUEUE, RFID, TOPICS
 from simulators.store import StoreConfig, simulate_store
 from stack.kafka.broker import Broker, free_ports
-from tests.servers.kafka import kafka  # noqa: F401
 
 ROOT = Path(__file__).parents[2]
 PATIENCE_S = 60.0
@@ -41,7 +40,7 @@ pytestmark = [pytest.mark.emulator, pytest.mark.timeout(240), pytest.mark.xdist_
 
 
 @pytest.fixture
-def broker(tmp_path: Path, kafka: Broker) -> Broker:  # noqa: F811
+def broker(tmp_path: Path, kafka: Broker) -> Broker:
     """A broker whose input topics are this test's own. `kafka` is asked for its skipping only."""
     first, second = free_ports(2)
     return Broker(tmp_path / "broker", first, second)
@@ -246,7 +245,7 @@ def test_positions_from_the_store_are_gone_on_from(broker: Broker) -> None:
         broker.stop()
 
 
-def test_alerts_are_written_by_id(kafka: Broker) -> None:  # noqa: F811
+def test_alerts_are_written_by_id(kafka: Broker) -> None:
     topic = f"alerts-{uuid.uuid4().hex[:8]}"
     kafka.create_topics([NewTopic(topic, 3, 1)])
     publisher = KafkaAlertPublisher(KafkaSettings(kafka.bootstrap), topic=topic)

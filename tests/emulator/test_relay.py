@@ -34,8 +34,7 @@ from guardian.events.topics import FRAUD_ALERTS, TOPICS
 from guardian.runtime.alert_message import alert_message
 from stack.kafka.broker import Broker, free_ports
 from tests.emulator.relaying import PROJECT, alerts, rows
-from tests.servers.kafka import kafka  # noqa: F401
-from tests.servers.pubsub import PubSubEmulator, pubsub  # noqa: F401
+from tests.servers.pubsub import PubSubEmulator
 from tests.unit.alerts.alerts import alert
 
 ROOT = Path(__file__).parents[2]
@@ -58,7 +57,7 @@ def wait_for(true: Callable[[], object], what: Callable[[], str] = lambda: "it n
 class Relaying:
     """Relay processes of one site, and what has arrived in the topic."""
 
-    def __init__(self, pubsub: PubSubEmulator, folder: Path) -> None:  # noqa: F811
+    def __init__(self, pubsub: PubSubEmulator, folder: Path) -> None:
         self.site = f"site-{uuid.uuid4().hex[:12]}"
         self.prefix = f"t{uuid.uuid4().hex[:8]}-"
         self.received: list[PubsubMessage] = []
@@ -108,7 +107,7 @@ class Relaying:
 
 
 @pytest.fixture
-def relaying(firestore_emulator: str, pubsub: PubSubEmulator, tmp_path: Path) -> Iterator[Relaying]:  # noqa: F811
+def relaying(firestore_emulator: str, pubsub: PubSubEmulator, tmp_path: Path) -> Iterator[Relaying]:
     made = Relaying(pubsub, tmp_path)
     try:
         yield made
@@ -190,7 +189,7 @@ def test_two_processes_share_an_outbox(relaying: Relaying) -> None:
 class Back:
     """Bridges that carry alerts from a subscription of their own to a broker of their own."""
 
-    def __init__(self, broker: Broker, pubsub: PubSubEmulator, folder: Path) -> None:  # noqa: F811
+    def __init__(self, broker: Broker, pubsub: PubSubEmulator, folder: Path) -> None:
         self.broker = broker
         self.pubsub = pubsub
         self.prefix = f"t{uuid.uuid4().hex[:8]}-"
@@ -293,7 +292,7 @@ def alert_ids(count: int) -> set[str]:
 
 
 @pytest.fixture(scope="module")
-def own_broker(kafka: Broker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:  # noqa: F811
+def own_broker(kafka: Broker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
     """One that a test may kill. `kafka` is asked for its skipping only."""
     broker = Broker(tmp_path_factory.mktemp("broker") / "broker", *free_ports(2))
     broker.start()
@@ -303,7 +302,7 @@ def own_broker(kafka: Broker, tmp_path_factory: pytest.TempPathFactory) -> Itera
 
 
 @pytest.fixture
-def back(own_broker: Broker, pubsub: PubSubEmulator, tmp_path: Path) -> Iterator[Back]:  # noqa: F811
+def back(own_broker: Broker, pubsub: PubSubEmulator, tmp_path: Path) -> Iterator[Back]:
     made = Back(own_broker, pubsub, tmp_path)
     try:
         yield made
@@ -383,7 +382,7 @@ def test_a_broker_killed_and_started_again_gets_every_alert(back: Back) -> None:
     assert process.wait(PATIENCE_S) == 0, back.log()
 
 
-def test_pubsub_away_and_back(own_broker: Broker, pubsub: PubSubEmulator, tmp_path: Path) -> None:  # noqa: F811
+def test_pubsub_away_and_back(own_broker: Broker, pubsub: PubSubEmulator, tmp_path: Path) -> None:
     own = PubSubEmulator(tmp_path / "pubsub", free_ports(1)[0])
     own.start()
     back = Back(own_broker, own, tmp_path)

@@ -19,8 +19,6 @@ from stack.kafka.broker import Broker
 from tests.flink import day as days, mapping
 from tests.flink.mapping import Episode, epoch_ms
 from tests.servers import flink as servers
-from tests.servers.flink import flink  # noqa: F401
-from tests.servers.kafka import kafka  # noqa: F401
 
 STATEMENTS: Final = sorted((Path(__file__).parents[2] / "infra" / "flink").glob("*.sql"))
 PARTITIONS: Final = 2
@@ -61,7 +59,7 @@ class Played(msgspec.Struct):
 
 
 @pytest.fixture(scope="module")
-def played(tmp_path_factory: pytest.TempPathFactory, kafka: Broker, flink: None) -> Played:  # noqa: F811
+def played(tmp_path_factory: pytest.TempPathFactory, kafka: Broker, flink: None) -> Played:
     """All days in one set of topics, and one job of all statements over them to their end."""
     folder = tmp_path_factory.mktemp("flink")
     recorded = {name: days.recorded(folder, name) for name in (*days.WAREHOUSES, days.STORE)}

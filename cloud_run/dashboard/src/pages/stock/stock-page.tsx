@@ -14,7 +14,9 @@ import { Reconcile } from "./reconcile";
 
 const ROW_PX = 46;
 const COLUMNS =
-  "grid grid-cols-[7rem_minmax(9rem,1fr)_5rem_5rem_5.5rem_7rem_7rem_6rem] items-center gap-2 px-4";
+  "grid grid-cols-[4.4rem_minmax(0,1fr)_2.8rem_2.8rem_4.6rem] items-center gap-2 px-3 sm:grid-cols-[7rem_minmax(9rem,1fr)_5rem_5rem_5.5rem_7rem_7rem_6rem] sm:px-4";
+/** What a phone has no room for. */
+const WIDE = "hidden sm:block";
 
 /** What the books say against what the shelves say, article by article. */
 export function StockPage() {
@@ -91,14 +93,14 @@ export function StockPage() {
         >
           <SearchField
             label="Article, name or place"
-            className="max-w-64"
+            className="sm:max-w-64"
             text={text}
             onText={(wanted) => choose("q", wanted)}
           />
           <input
             aria-label="Within a place"
             placeholder="Within: WH1, WH1/A-03"
-            className="field max-w-48"
+            className="field sm:max-w-48"
             key={location}
             defaultValue={location}
             onBlur={(event) => choose("location", event.target.value.trim())}
@@ -203,7 +205,7 @@ function Rows({ items }: { items: readonly StockItem[] }) {
         role="table"
         aria-label="Stock by article and place"
         aria-rowcount={items.length + 1}
-        className="min-w-[56rem]"
+        className="sm:min-w-[56rem]"
       >
         <div role="rowgroup" className="sticky top-0 z-10 border-b border-line bg-surface">
           <div
@@ -222,11 +224,15 @@ function Rows({ items }: { items: readonly StockItem[] }) {
             <span role="columnheader" className="text-right">
               Difference
             </span>
-            <span role="columnheader" className="text-right">
+            <span role="columnheader" className={`${WIDE} text-right`}>
               Worth
             </span>
-            <span role="columnheader">Last day</span>
-            <span role="columnheader">Changed</span>
+            <span role="columnheader" className={`${WIDE} pl-3`}>
+              Last day
+            </span>
+            <span role="columnheader" className={WIDE}>
+              Changed
+            </span>
           </div>
         </div>
         <div role="rowgroup" className="relative" style={{ height: rows.getTotalSize() }}>
@@ -264,13 +270,13 @@ function Rows({ items }: { items: readonly StockItem[] }) {
                       ? `+${item.difference}`
                       : item.difference}
                 </span>
-                <span role="cell" className="text-right">
+                <span role="cell" className={`${WIDE} text-right`}>
                   {item.value === null ? "–" : money(item.value)}
                 </span>
-                <span role="cell">
+                <span role="cell" className={`${WIDE} pl-3`}>
                   <Sparkline series={item.series} />
                 </span>
-                <span role="cell" className="text-xs text-ink-2">
+                <span role="cell" className={`${WIDE} text-xs text-ink-2`}>
                   <Ago time={item.updated_at} site={item.site} />
                 </span>
               </div>

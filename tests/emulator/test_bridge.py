@@ -34,11 +34,11 @@ from stack.kafka.broker import Broker, free_ports
 from tests.servers.pubsub import PubSubEmulator
 
 ROOT = Path(__file__).parents[2]
-PATIENCE_S = 60.0
+PATIENCE_S = 180.0
 PARTITIONS = 3
 POS = "pos-transactions"
 
-pytestmark = [pytest.mark.emulator, pytest.mark.timeout(240), pytest.mark.xdist_group("kafka")]
+pytestmark = [pytest.mark.emulator, pytest.mark.timeout(600), pytest.mark.xdist_group("kafka")]
 
 
 @pytest.fixture(scope="module", autouse=True)

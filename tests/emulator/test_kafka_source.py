@@ -33,10 +33,10 @@ from simulators.store import StoreConfig, simulate_store
 from stack.kafka.broker import Broker, free_ports
 
 ROOT = Path(__file__).parents[2]
-PATIENCE_S = 60.0
+PATIENCE_S = 180.0
 PARTITIONS = 2
 
-pytestmark = [pytest.mark.emulator, pytest.mark.timeout(240), pytest.mark.xdist_group("kafka")]
+pytestmark = [pytest.mark.emulator, pytest.mark.timeout(600), pytest.mark.xdist_group("kafka")]
 
 
 @pytest.fixture

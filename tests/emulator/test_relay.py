@@ -38,10 +38,10 @@ from tests.servers.pubsub import PubSubEmulator
 from tests.unit.alerts.alerts import alert
 
 ROOT = Path(__file__).parents[2]
-PATIENCE_S = 80.0
+PATIENCE_S = 180.0
 QUARANTINE = "quarantine"
 
-pytestmark = [pytest.mark.emulator, pytest.mark.timeout(240), pytest.mark.xdist_group("kafka")]
+pytestmark = [pytest.mark.emulator, pytest.mark.timeout(600), pytest.mark.xdist_group("kafka")]
 
 
 def wait_for(true: Callable[[], object], what: Callable[[], str] = lambda: "it never happened") -> None:

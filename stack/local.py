@@ -19,9 +19,8 @@ from typing import TYPE_CHECKING
 
 from guardian.adapters.google.firestore_documents import stored_alert
 from guardian.ports import StoredAlert
-from stack import emulators
+from stack import emulators, maven
 from stack.day import SETTINGS_FILE, SITE, write_settings
-from stack.kafka import broker
 from stack.runner import Process, Runner, StackError
 from stack.table import FIRESTORE, KAFKA, PUBSUB, Options, Table, table
 from stack.watch import ALERTS
@@ -132,7 +131,7 @@ def running(
 
 def missing() -> str | None:
     """What this machine lacks to run a stack, or None."""
-    return emulators.missing() or broker.missing()
+    return emulators.missing() or maven.missing()
 
 
 @contextmanager

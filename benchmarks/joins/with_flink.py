@@ -20,6 +20,7 @@ import msgspec
 from benchmarks.joins.process_tree import Taken, measured
 from guardian.events.topics import SHIPPING
 from infra.flink.generate import FINDINGS, INPUTS, LATENESS_S, SINKS
+from stack import maven
 from tests.flink.mapping import Episode, of_flink
 from tests.servers import flink
 
@@ -50,7 +51,7 @@ SET 'parallelism.default' = '{parallelism}';
 
 def install() -> None:
     """Fetches Flink's jars if they are not there. Raises SystemExit on a machine that cannot run it."""
-    if (lack := flink.missing()) is not None:
+    if (lack := maven.missing()) is not None:
         raise SystemExit(f"no Flink: {lack}")
     flink.classpath()
 

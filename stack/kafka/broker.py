@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import fcntl
 import os
-import shutil
 import subprocess
 import time
 from collections.abc import Iterable, Iterator
@@ -22,12 +20,12 @@ from confluent_kafka import KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
 from confluent_kafka.cimpl import NewTopic
 
+from stack import maven
 from stack.ports import free_ports
 
 ROOT: Final = Path(__file__).parents[2]
 POM: Final = Path(__file__).with_name("pom.xml")
 HEAP_MB: Final = 256
-FETCH_TIMEOUT_S: Final = 600.0
 START_TIMEOUT_S: Final = 90.0
 STOP_TIMEOUT_S: Final = 30.0
 
@@ -52,30 +50,7 @@ log.segment.bytes=16777216
 
 
 class BrokerError(RuntimeError):
-    """The broker cannot be fetched or started; says why, with the end of what it wrote."""
-
-
-def missing() -> str | None:
-    """What this machine lacks to run a broker, or None."""
-    for program in ("java", "mvn"):
-        if shutil.which(program) is None:
-            return f"{program} is not installed"
-    return None
-
-
-def classpath() -> str:
-    """The broker's classpath; fetches the jars if the pom has changed since they were. Raises BrokerError."""
-    folder = ROOT / "build" / "kafka"
-    library, stamp = folder / "lib", folder / "pom.xml"
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # parallel test runs fetch it once
-        if not (stamp.is_file() and stamp.read_bytes() == POM.read_bytes()):
-            shutil.rmtree(library, ignore_errors=True)
-            command = ["mvn", "--quiet", "--batch-mode", "--file", str(POM), "dependency:copy-dependencies"]
-            _run([*command, f"-DoutputDirectory={library}"], FETCH_TIMEOUT_S)
-            shutil.copyfile(POM, stamp)
-    return f"{library}/*"
+    """The broker cannot be started; says why, with the end of what it wrote."""
 
 
 class Broker:
@@ -89,8 +64,11 @@ class Broker:
         self._process: subprocess.Popen[bytes] | None = None
 
     def prepare(self) -> list[str]:
-        """Formats the folder if it is new; the command that runs the broker. Raises BrokerError."""
-        path = classpath()
+        """Formats the folder if it is new; the command that runs the broker.
+
+        Raises FetchError, BrokerError.
+        """
+        path = maven.classpath(POM, ROOT / "build" / "kafka")
         self._folder.mkdir(parents=True, exist_ok=True)
         data, properties = self._folder / "data", self._folder / "server.properties"
         port, controller_port = self._ports
@@ -103,7 +81,7 @@ class Broker:
         return [*java, "kafka.Kafka", str(properties)]
 
     def start(self) -> None:
-        """Starts, and waits until the broker answers. Raises BrokerError."""
+        """Starts, and waits until the broker answers. Raises FetchError, BrokerError."""
         command = self.prepare()
         with (self._folder / "broker.log").open("ab") as log:
             self._process = subprocess.Popen(  # noqa: S603

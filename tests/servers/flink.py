@@ -5,19 +5,18 @@ The jars come from Maven once and stay in build/flink; running needs Java 17 or 
 
 from __future__ import annotations
 
-import fcntl
 import os
-import shutil
 import subprocess
 from pathlib import Path
 from typing import Final
 
 import pytest
 
+from stack import maven
+
 ROOT: Final = Path(__file__).parents[2]
 POM: Final = ROOT / "infra" / "flink" / "local" / "pom.xml"
 BUILD: Final = ROOT / "build" / "flink"
-FETCH_TIMEOUT_S: Final = 600.0
 
 _OPENED: Final = (
     *(f"--add-opens=java.base/java.{name}=ALL-UNNAMED" for name in ("io", "lang", "lang.reflect", "net")),
@@ -39,57 +38,28 @@ appender.file.layout.pattern = %d %p %c{{1}}: %m%n%throwable
 
 
 class FlinkError(RuntimeError):
-    """Flink cannot be fetched, or a script has failed; says why, with the end of what was written."""
+    """A script has failed; says why, with the end of what was written."""
 
 
 @pytest.fixture(scope="session")
 def flink() -> None:
     """Flink, fetched. Skips where it cannot run; with CI set it must."""
-    if (lack := missing()) is not None:
+    if (lack := maven.missing()) is not None:
         if os.environ.get("CI"):
             pytest.fail(f"no Flink: {lack}")
         pytest.skip(f"no Flink: {lack}")
     classpath()
 
 
-def missing() -> str | None:
-    """What this machine lacks to run Flink, or None."""
-    for program in ("java", "mvn"):
-        if shutil.which(program) is None:
-            return f"{program} is not installed"
-    return None
-
-
 def classpath() -> str:
-    """Flink's classpath; fetches the jars if the pom has changed since they were. Raises FlinkError."""
-    library, stamp = BUILD / "lib", BUILD / "pom.xml"
-    BUILD.mkdir(parents=True, exist_ok=True)
-    with (BUILD / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # parallel test runs fetch it once
-        if not (stamp.is_file() and stamp.read_bytes() == POM.read_bytes()):
-            shutil.rmtree(library, ignore_errors=True)
-            command = ["mvn", "--quiet", "--batch-mode", "--strict-checksums", "--file", str(POM)]
-            command += ["dependency:copy-dependencies"]
-            try:
-                done = subprocess.run(
-                    [*command, f"-DoutputDirectory={library}"],
-                    capture_output=True,
-                    text=True,
-                    timeout=FETCH_TIMEOUT_S,
-                    check=False,
-                )
-            except subprocess.TimeoutExpired as error:
-                raise FlinkError(f"mvn: {error}") from error
-            if done.returncode:
-                raise FlinkError(f"mvn ended with {done.returncode}: {(done.stdout + done.stderr)[-2000:]}")
-            shutil.copyfile(POM, stamp)
-    return f"{library}/*"
+    """Flink's classpath. Raises FetchError."""
+    return maven.classpath(POM, BUILD)
 
 
 def command(
     folder: Path, script: str, heap_mb: int = 768, *, short: bool = False
 ) -> tuple[list[str], dict[str, str]]:
-    """The command that runs a script of statements to its end, and its environment. Raises FlinkError.
+    """The command that runs a script of statements to its end, and its environment. Raises FetchError.
 
     folder: for the script, Flink's settings, its temporary files and its log (flink.log).
     heap_mb: of the whole process, cluster included. short: Java is to compile fast rather than well, since

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from stack.kafka.broker import Broker, missing, running
+from stack import maven
+from stack.kafka.broker import Broker, running
 
 
 @pytest.fixture(scope="session")
@@ -16,7 +17,7 @@ def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
 
     Skips where it cannot run; with CI set it must.
     """
-    if (lack := missing()) is not None:
+    if (lack := maven.missing()) is not None:
         if os.environ.get("CI"):
             pytest.fail(f"no Kafka broker: {lack}")
         pytest.skip(f"no Kafka broker: {lack}")

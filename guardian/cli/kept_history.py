@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 import sys
 from pathlib import Path
@@ -47,15 +48,20 @@ class KeptHistory:
         if catalogue is not None:
             command += ["--catalog", str(catalogue)]
         # It ends when its standard input does: also when this process is killed.
-        self._keeper = subprocess.Popen(command, stdin=subprocess.PIPE)  # noqa: S603
+        # Ctrl-C is for all processes of a terminal; this one ends when its standard input does.
+        self._keeper = subprocess.Popen(  # noqa: S603
+            command, stdin=subprocess.PIPE, start_new_session=True
+        )
         self.before = self._log.before
         self.ticked = self._log.ticked
 
     def close(self) -> None:
-        """Ends both. What is in the log is turned into Parquet after the next start; reports read it too."""
+        """Ends both, once the keeper has taken the last alerts; the rest of the log is for the next start."""
         self._log.close()
         if self._keeper.stdin is not None:
-            self._keeper.stdin.close()
+            with contextlib.suppress(BrokenPipeError):  # it was killed
+                self._keeper.stdin.write(b"\n")
+                self._keeper.stdin.close()
         try:
             self._keeper.wait(STOP_S)
         except subprocess.TimeoutExpired:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import signal
 import subprocess
@@ -70,11 +71,13 @@ def raws(folder: HistoryFolder) -> dict[str, list[str]]:
 
 
 @contextmanager
-def begun(run: list[str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
+def begun(run: list[str], log: Path, *, start_new_session: bool = False) -> Iterator[subprocess.Popen[bytes]]:
     """`guardian run` as a process, once it is at work."""
     with (
         log.open("wb") as out,
-        subprocess.Popen(run, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=out) as process,
+        subprocess.Popen(
+            run, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=out, start_new_session=start_new_session
+        ) as process,
     ):
         deadline = time.monotonic() + DEADLINE_S
         while b"running" not in log.read_bytes():
@@ -110,6 +113,27 @@ def test_killed_and_continued(day: Path, tmp_path: Path, seed: int) -> None:
     assert kills == KILLS
     # Every committed event is there, none twice, byte for byte as it came.
     assert raws(HistoryFolder(into)) == lines
+
+
+@pytest.mark.e2e
+@pytest.mark.timeout(240)
+def test_ended_at_the_terminal_what_was_found_is_there(day: Path, tmp_path: Path) -> None:
+    """Ctrl-C goes to the keeper as well, and comes long before its next round is due."""
+    db, into, log = tmp_path / "guardian.db", tmp_path / "history", tmp_path / "run.log"
+    total = sum(map(len, lines_of(day).values()))
+    with begun(command("run", day, "--db", db, "--history", into), log, start_new_session=True) as process:
+        deadline = time.monotonic() + DEADLINE_S
+        while events_committed(db) < total:
+            assert process.poll() is None, log.read_text()
+            assert time.monotonic() < deadline, "the run does not go on"
+            time.sleep(0.01)  # only paces the question
+        os.killpg(process.pid, signal.SIGINT)
+        assert process.wait(DEADLINE_S) == 0
+    store = SqliteStore(db)
+    found = {stored.alert.alert_id for stored in store.alerts()}
+    store.close()
+    assert {alert.alert_id for alert in alerts(HistoryFolder(into))} == found != set()
+    assert "Traceback" not in log.read_text()
 
 
 @pytest.mark.e2e

@@ -161,6 +161,8 @@ def main() -> int:
         log.error("history_unusable", reason=str(error))
         return 2
     keep(keeper, lambda: bool(select.select([sys.stdin], [], [], given.every)[0]))
+    if sys.stdin.read(1):  # it says so, and was not killed: what it has done last is taken, too
+        keep(keeper, iter((False, True)).__next__)
     return 0
 
 
